@@ -1,0 +1,14 @@
+/** How a dispatcher chooses among its workers; `Selection.ts` holds the algorithms. */
+import * as Schema from "effect/Schema"
+
+/**
+ * - `least-loaded`: the lowest (in flight + queued) / weight, ties in weighted rotation;
+ * - `weighted`: smooth weighted round robin, exact shares over any window;
+ * - `weighted-random`: at random, by weight.
+ */
+export const Policy = Schema.Literals(["least-loaded", "weighted", "weighted-random"])
+export type Policy = typeof Policy.Type
+
+/** What to do with a session whose worker is full or not available: wait for it, or move the session elsewhere. */
+export const OnUnavailable = Schema.Literals(["wait", "spill"])
+export type OnUnavailable = typeof OnUnavailable.Type

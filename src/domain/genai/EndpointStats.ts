@@ -1,0 +1,24 @@
+/** What one endpoint has done so far: the figures behind progress displays, summaries and metrics. */
+import type { Histogram } from "./Histogram.ts"
+
+/** A snapshot. Counts are of sends (attempts), not of rows or callers. */
+export interface EndpointStats {
+  readonly name: string
+  readonly kind: string
+  readonly weight: number
+  /** Sent and not yet answered. */
+  readonly inflight: number
+  /** Given to this endpoint and not yet sent. */
+  readonly queueLen: number
+  /** Attempts that were sent; equals succeeded + failed + aborted + in flight. */
+  readonly sent: number
+  readonly succeeded: number
+  /** Attempts that failed, by the `_tag` of the reason. */
+  readonly failures: Readonly<Record<string, number>>
+  /** Attempts that were interrupted by the caller. */
+  readonly aborted: number
+  /** Latency of the successful attempts in milliseconds: from being sent to the whole answer. */
+  readonly latency: Histogram
+  readonly inputTokens: number
+  readonly outputTokens: number
+}

@@ -1,0 +1,46 @@
+/**
+ * A provider's dialect: how a neutral request becomes HTTP, and how HTTP becomes an answer or a classified failure.
+ *
+ * Pure: no clock, no sockets, no environment. One file a kind, all held to one conformance suite.
+ */
+import type * as Result from "effect/Result"
+import type { GenAiErrorReason } from "../genai/GenAiError.ts"
+import type { GenAiRequest } from "../genai/GenAiRequest.ts"
+import type { GenAiResponse } from "../genai/GenAiResponse.ts"
+import type { WireRequest, WireResponse } from "./Wire.ts"
+
+/** A failed call in the provider's words: the classification and a sentence for people, without secrets. */
+export interface ProviderFailure {
+  readonly reason: GenAiErrorReason
+  readonly message: string
+}
+
+/** What an endpoint gives its provider, once, at start. */
+export interface ProviderTarget {
+  readonly baseUrl: URL
+  readonly model: string | undefined
+  /** The credential in plain text; `undefined` for endpoints without one. */
+  readonly apiKey: string | undefined
+  /** Default request parameters in the provider's own names, merged under those of each request. */
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** Extra HTTP headers. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The part of a `WireRequest` that a provider decides. */
+export type ProviderRequest = Omit<WireRequest, "timeouts">
+
+/** One endpoint's dialect, with all that is constant for the endpoint worked out beforehand. */
+export interface Provider {
+  /** The HTTP request for a neutral one, or why there is none. */
+  encode(request: GenAiRequest): Result.Result<ProviderRequest, ProviderFailure>
+  /**
+   * The answer in an HTTP response, or the failure that it tells of.
+   *
+   * `nowMs` is the wall-clock time (Unix, milliseconds), for hints that are dates.
+   */
+  decode(response: WireResponse, nowMs: number): Result.Result<GenAiResponse, ProviderFailure>
+}
+
+/** Makes the dialect of one endpoint. */
+export type MakeProvider = (target: ProviderTarget) => Provider

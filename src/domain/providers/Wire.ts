@@ -1,0 +1,34 @@
+/** HTTP as providers and transports see it: plain data, no sockets. */
+
+/** The four time limits of one call, in milliseconds. Each is a different fault (see `GenAiError.TimedOut`). */
+export interface WireTimeouts {
+  /** Until the connection stands, TLS included. */
+  readonly connectMs: number
+  /** From the request being sent to the first byte of the answer's head. */
+  readonly firstByteMs: number
+  /** Between two chunks of the answer's body. */
+  readonly idleMs: number
+  /** The whole call. */
+  readonly totalMs: number
+}
+
+/** One HTTP request. */
+export interface WireRequest {
+  readonly method: "POST" | "GET"
+  /** Scheme, host and port, such as `https://llm.example.com`. */
+  readonly origin: string
+  /** Path and query, starting with `/`. */
+  readonly path: string
+  /** Names and values in turn: `[name, value, name, value, ...]`. May hold credentials: never log it. */
+  readonly headers: ReadonlyArray<string>
+  readonly body: string
+  readonly timeouts: WireTimeouts
+}
+
+/** One HTTP answer, read to its end. */
+export interface WireResponse {
+  readonly status: number
+  /** Header names in lower case; a repeated header keeps its last value. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}

@@ -1,0 +1,103 @@
+/** Pushes a file of rows through the client and accounts for every one of them. */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/** What to do with result files that are there and not empty. */
+export type ExistingResults = "refuse" | "resume" | "overwrite"
+
+export interface BatchOptions {
+  /** Path of the JSONL input, or `-` for standard input. */
+  readonly input: string
+  /** Path for the answers, or `-` for standard output. */
+  readonly saveFile: string
+  /** Path for the rows that failed. */
+  readonly errorsFile: string
+  readonly existing: ExistingResults
+  /** Write results in the order of the input. */
+  readonly ordered: boolean
+  /** Stop after so many rows of the input, those already done included; `undefined` for all. */
+  readonly limit: number | undefined
+  /** Most rows read and not yet written; bounds memory and how far reading runs ahead. */
+  readonly maxOutstanding: number
+  /** Any JSON object is a valid row, as endpoints of kind `raw` take it. */
+  readonly anyObject: boolean
+}
+
+/** Counts of rows, now. `done` = `saved` + `failed`, `total` once it is known. */
+export interface BatchProgress {
+  /** Rows in the input (up to the limit); `undefined` while unknown (standard input, still counting). */
+  readonly total: number | undefined
+  /** Rows that an earlier run had already done; included in `saved` or `failed`. */
+  readonly resumed: number
+  readonly saved: number
+  /** Rows in the errors file, the invalid ones included. */
+  readonly failed: number
+  /** Rows that could not be read as a request. */
+  readonly invalid: number
+  /** Rows read and not yet written. */
+  readonly outstanding: number
+}
+
+/** How a run ended. */
+export interface BatchReport extends BatchProgress {
+  /** `interrupted`: stopped before the end of the input; `--resume` continues. */
+  readonly outcome: "completed" | "interrupted"
+  /** Failed rows of this run by the `_tag` of the reason (`InvalidRow` for those that were not sent). */
+  readonly failures: Readonly<Record<string, number>>
+  /** The first failures of this run, for the summary: at most 5. */
+  readonly samples: ReadonlyArray<{ readonly line: number; readonly reason: string; readonly error: string }>
+  /** How long this run took, in milliseconds. */
+  readonly elapsedMs: number
+}
+
+/** What a dry run found; nothing was sent or written. */
+export interface BatchCheck {
+  readonly valid: number
+  /** Rows that would be skipped because an earlier run has done them. */
+  readonly resumed: number
+  readonly invalid: number
+  /** The first invalid rows: at most 20. */
+  readonly samples: ReadonlyArray<{ readonly line: number; readonly error: string }>
+}
+
+/** A file is not as the run needs it. `message` is one sentence with a way out. */
+export class BatchError extends Schema.TaggedError<BatchError>()("BatchError", {
+  message: Schema.String,
+  reason: Schema.Literals([
+    "InputMissing",
+    "InputUnreadable",
+    "InputChanged",
+    "OutputExists",
+    "OutputUnwritable",
+    "OutputConflict",
+    "OutputDamaged",
+    "DiskFull"
+  ]),
+  /** The file in question. */
+  path: Schema.String
+}) {}
+
+/** A run under way. */
+export interface BatchRun {
+  /** Waits for the end; fails when a file failed on the way. All that was answered before is in the files. */
+  readonly await: Effect.Effect<BatchReport, BatchError>
+  readonly progress: Effect.Effect<BatchProgress>
+  /**
+   * Stops reading, lets what was sent end within `grace`, drops what was not sent (a later `resume` takes it up), writes
+   * what came and ends the run. `await` then gives a report with outcome `interrupted`.
+   */
+  readonly stop: (grace: Duration.Input) => Effect.Effect<void>
+}
+
+export class BatchRunner extends Context.Service<
+  BatchRunner,
+  {
+    /** Opens the files and starts; fails before anything is sent when they are not right. */
+    readonly start: (options: BatchOptions) => Effect.Effect<BatchRun, BatchError, Scope.Scope>
+    /** Reads every row and sends nothing. */
+    readonly check: (options: BatchOptions) => Effect.Effect<BatchCheck, BatchError>
+  }
+>()("genai-dispatcher/services/BatchRunner") {}
