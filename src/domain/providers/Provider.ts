@@ -19,13 +19,20 @@ export interface ProviderFailure {
 export interface ProviderTarget {
   readonly baseUrl: URL
   readonly model: string | undefined
-  /** The credential in plain text; `undefined` for endpoints without one. */
-  readonly apiKey: string | undefined
   /** Default request parameters in the provider's own names, merged under those of each request. */
   readonly parameters: Readonly<Record<string, unknown>>
-  /** Extra HTTP headers. */
+  /** Extra HTTP headers; one of the same name replaces the provider's own, the credential's included. */
   readonly headers: Readonly<Record<string, string>>
 }
+
+/**
+ * What an endpoint lets a request in with, in plain text: an API key, or for some kinds an access token that is
+ * renewed from time to time. `undefined` for endpoints that need none.
+ *
+ * It comes with each call and not with the target, so that it may change while the endpoint lives; how it is sent (which
+ * header) is the provider's.
+ */
+export type Credential = string | undefined
 
 /** The part of a `WireRequest` that a provider decides. */
 export type ProviderRequest = Omit<WireRequest, "timeouts">
@@ -33,13 +40,14 @@ export type ProviderRequest = Omit<WireRequest, "timeouts">
 /** One endpoint's dialect, with all that is constant for the endpoint worked out beforehand. */
 export interface Provider {
   /** The HTTP request for a neutral one, or why there is none. */
-  encode(request: GenAiRequest): Result.Result<ProviderRequest, ProviderFailure>
+  encode(request: GenAiRequest, credential: Credential): Result.Result<ProviderRequest, ProviderFailure>
   /**
    * The answer in an HTTP response, or the failure that it tells of.
    *
-   * `nowMs` is the wall-clock time (Unix, milliseconds), for hints that are dates.
+   * `credential` is the one that the request was encoded with: messages never show it. `nowMs` is the wall-clock time
+   * (Unix, milliseconds), for hints that are dates.
    */
-  decode(response: WireResponse, nowMs: number): Result.Result<GenAiResponse, ProviderFailure>
+  decode(response: WireResponse, credential: Credential, nowMs: number): Result.Result<GenAiResponse, ProviderFailure>
 }
 
 /** Makes the dialect of one endpoint. */
