@@ -1,0 +1,58 @@
+/**
+ * Spaces events evenly so that a rate limit is used fully and never exceeded. Pure: time is passed in.
+ *
+ * Two rules at once. A theoretical arrival time, as in the generic cell rate algorithm (ITU-T I.371), spaces events one
+ * interval apart; and the times of the last `limit` events are kept, so that no window of `periodMs`, wherever it
+ * starts, ever holds more than `limit`. The first rule alone loses what a late timer loses; so an event that had to
+ * wait may make up for up to `MAX_LAG_MS` of lateness, and the second rule keeps that from ever passing the limit.
+ * Time without demand is not saved up: there are no bursts after a pause.
+ */
+
+/** The interval is this much longer than `periodMs / limit`: room for the jitter of the way to the receiver. */
+const HEADROOM = 0.005
+
+/** Lateness of timers that is made up for, in milliseconds. More is a pause of the process and is lost. */
+const MAX_LAG_MS = 250
+
+/** One rate limit. One writer; times are in milliseconds of any one monotonic clock. */
+export class Pacer {
+  private readonly intervalMs: number
+  private readonly windowMs: number
+  /** Ring of the times of the last events; `-Infinity` where there was none yet. */
+  private readonly recent: Float64Array
+  private oldest = 0
+  private next = Number.NEGATIVE_INFINITY
+  /** Whether somebody was told to wait for `next`: then lateness is not idleness. */
+  private awaited = false
+
+  /** At most `limit` (above 0, may be a fraction) events in each `periodMs`. */
+  constructor(limit: number, periodMs: number) {
+    this.intervalMs = (periodMs / limit) * (1 + HEADROOM)
+    const count = Math.max(1, Math.floor(limit))
+    this.windowMs = (periodMs / limit) * count
+    this.recent = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  /** How long to wait at `now` until the next event may happen; 0 when it may happen now. */
+  delay(now: number): number {
+    const wait = Math.max(this.next - now, this.recent[this.oldest]! + this.windowMs - now, 0)
+    if (wait > 0) this.awaited = true
+    return wait
+  }
+
+  /** Counts one event at `now`. Only right after `delay(now)` gave 0. */
+  take(now: number): void {
+    const due = this.awaited ? Math.max(this.next, now - MAX_LAG_MS) : now
+    this.next = due + this.intervalMs
+    this.awaited = false
+    this.recent[this.oldest] = now
+    this.oldest = (this.oldest + 1) % this.recent.length
+  }
+
+  /** Takes back the last event that was counted, because it did not happen. */
+  refund(): void {
+    this.next -= this.intervalMs
+    this.oldest = (this.oldest + this.recent.length - 1) % this.recent.length
+    this.recent[this.oldest] = Number.NEGATIVE_INFINITY
+  }
+}

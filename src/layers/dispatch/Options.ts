@@ -1,0 +1,112 @@
+/** Checks the options of a dispatcher and fills in the defaults. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
+import { OnUnavailable, Policy } from "../../domain/dispatch/Policy.ts"
+import type { AffinityOptions, DispatcherOptions, RateLimits, WorkerOptions } from "../../services/Dispatcher.ts"
+
+/** A worker's options, settled. */
+export interface LaneSettings {
+  readonly name: string
+  readonly weight: number
+  readonly concurrency: number
+  readonly queueCapacity: number
+  readonly limits: RateLimits | undefined
+}
+
+/** The affinity's options, settled. */
+export interface AffinitySettings {
+  readonly ttl: Duration.Duration
+  readonly sliding: boolean
+  readonly capacity: number
+  readonly onUnavailable: OnUnavailable
+}
+
+/** All options, settled. */
+export interface Settings {
+  readonly lanes: ReadonlyArray<LaneSettings>
+  readonly policy: Policy
+  readonly affinity: AffinitySettings | undefined
+  readonly onFull: "wait" | "fail"
+  readonly limits: RateLimits | undefined
+}
+
+/** Fails with every problem at once, each with the option's path, its value and what it must be. */
+export const settle = <Request, Response, Error>(
+  options: DispatcherOptions<Request, Response, Error>
+): Effect.Effect<Settings, InvalidOptions> => {
+  const problems: Array<string> = []
+  const check = (holds: boolean, path: string, value: unknown, must: string): void => {
+    if (!holds) problems.push(`${path} is ${show(value)}: it must be ${must}`)
+  }
+  const checkLimits = (limits: RateLimits | undefined, path: string): void => {
+    for (const name of ["requestsPerSecond", "requestsPerMinute"] as const) {
+      const value = limits?.[name]
+      check(value === undefined || isAbove0(value), `${path}.${name}`, value, "a number above 0")
+    }
+  }
+
+  const settleLane = (worker: WorkerOptions<Request, Response, Error>, index: number): LaneSettings => {
+    const lane: LaneSettings = {
+      name: worker.name,
+      weight: worker.weight ?? 1,
+      concurrency: worker.concurrency ?? 256,
+      queueCapacity: worker.queueCapacity ?? 1024,
+      limits: worker.limits
+    }
+    const path = `workers[${index}]`
+    const first = options.workers.findIndex((other) => other.name === lane.name)
+    check(lane.name !== "", `${path}.name`, lane.name, "a name")
+    check(first === index, `${path}.name`, lane.name, `unique, but workers[${first}] has it too`)
+    check(isAbove0(lane.weight), `${path}.weight`, lane.weight, "a number above 0")
+    check(isCount(lane.concurrency, 1), `${path}.concurrency`, lane.concurrency, "a whole number, at least 1")
+    check(isCount(lane.queueCapacity, 0), `${path}.queueCapacity`, lane.queueCapacity, "a whole number, at least 0")
+    checkLimits(lane.limits, `${path}.limits`)
+    return lane
+  }
+
+  const settleAffinity = (affinity: AffinityOptions): AffinitySettings => {
+    const ttl = Duration.fromInput(affinity.ttl)
+    const capacity = affinity.capacity ?? 100_000
+    check(
+      ttl._tag === "Some" && Duration.toMillis(ttl.value) > 0,
+      "affinity.ttl",
+      affinity.ttl,
+      'a duration above 0, such as "5 minutes"'
+    )
+    check(isCount(capacity, 1), "affinity.capacity", capacity, "a whole number, at least 1")
+    check(
+      isOneOf(OnUnavailable.literals, affinity.onUnavailable),
+      "affinity.onUnavailable",
+      affinity.onUnavailable,
+      '"wait" or "spill"'
+    )
+    return {
+      ttl: ttl._tag === "Some" ? ttl.value : Duration.zero,
+      sliding: affinity.sliding ?? false,
+      capacity,
+      onUnavailable: affinity.onUnavailable
+    }
+  }
+
+  const settings: Settings = {
+    lanes: options.workers.map(settleLane),
+    policy: options.policy ?? "least-loaded",
+    affinity: options.affinity === undefined ? undefined : settleAffinity(options.affinity),
+    onFull: options.onFull ?? "wait",
+    limits: options.limits
+  }
+  check(settings.lanes.length > 0, "workers", settings.lanes.length, "a list of at least one")
+  check(isOneOf(Policy.literals, settings.policy), "policy", settings.policy, Policy.literals.map(show).join(" or "))
+  check(isOneOf(["wait", "fail"], settings.onFull), "onFull", settings.onFull, '"wait" or "fail"')
+  checkLimits(settings.limits, "limits")
+  return problems.length === 0 ? Effect.succeed(settings) : Effect.fail(new InvalidOptions({ problems }))
+}
+
+const isAbove0 = (value: number): boolean => Number.isFinite(value) && value > 0
+
+const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least
+
+const isOneOf = (known: ReadonlyArray<string>, value: string): boolean => known.includes(value)
+
+const show = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : String(value))

@@ -1,0 +1,28 @@
+/**
+ * Wakes suspended submitters from one microtask.
+ *
+ * A callback's `resume` runs the woken fiber at once on the caller's stack; when that fiber wakes the next one, and so
+ * on, the stack overflows. Here each is woken from the same shallow stack.
+ */
+import type * as Effect from "effect/Effect"
+import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
+import type { Job } from "./Job.ts"
+
+export class WakeList {
+  private jobs: Array<Job> = []
+  private turns: Array<Effect.Effect<void, DispatchError>> = []
+
+  /** Soon, in the order of the calls, signals the job. */
+  add(job: Job, turn: Effect.Effect<void, DispatchError>): void {
+    if (this.jobs.length === 0) queueMicrotask(this.run)
+    this.jobs.push(job)
+    this.turns.push(turn)
+  }
+
+  private readonly run = (): void => {
+    const { jobs, turns } = this
+    this.jobs = []
+    this.turns = []
+    for (let index = 0; index < jobs.length; index++) jobs[index]!.signal(turns[index]!)
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Hands jobs to workers: bounded queues, concurrency and rate limits, load balancing, session affinity.
+ *
+ * Generic in request, response and error; knows nothing of GenAI or HTTP. An app declares a dispatcher of its own as
+ * any Effect service, `class Resize extends Context.Service<Resize, Dispatcher<Image, Thumbnail, ResizeError>>()("app/Resize") {}`,
+ * and gets its layer from `layer` in `layers/dispatch/Dispatcher.ts`.
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type { DispatchError } from "../domain/dispatch/DispatchError.ts"
+import type { OnUnavailable, Policy } from "../domain/dispatch/Policy.ts"
+
+/** Rate limits: every job that is started counts. Absent means unlimited. */
+export interface RateLimits {
+  /** Evenly spaced; no second, wherever it starts, holds more. */
+  readonly requestsPerSecond?: number | undefined
+  /** Evenly spaced; no minute, wherever it starts, holds more. */
+  readonly requestsPerMinute?: number | undefined
+}
+
+/** What every worker has, one at a time or all alike. */
+export interface LaneOptions {
+  /** Share of the jobs relative to the other workers; above 0. Default: 1. */
+  readonly weight?: number | undefined
+  /** Most jobs in flight at once; a whole number, at least 1. Default: 256. */
+  readonly concurrency?: number | undefined
+  /** Most jobs waiting for this worker; a whole number, at least 0. Default: 1024. */
+  readonly queueCapacity?: number | undefined
+  /** Default: none. */
+  readonly limits?: RateLimits | undefined
+}
+
+/** What does the work. It runs in the fiber of the submit: interrupting the submit interrupts it. */
+export type Handler<Request, Response, Error> = (request: Request) => Effect.Effect<Response, Error>
+
+/** One worker: a lane with its own queue, concurrency limit and rate limits. */
+export interface WorkerOptions<Request, Response, Error> extends LaneOptions {
+  /** Unique within the dispatcher. */
+  readonly name: string
+  readonly handler: Handler<Request, Response, Error>
+}
+
+/** Requests of one session go to one worker while the TTL lasts. */
+export interface AffinityOptions {
+  /** From the session's assignment, or from its last submit when `sliding`. */
+  readonly ttl: Duration.Input
+  /** Default: false. */
+  readonly sliding?: boolean | undefined
+  /** Most sessions remembered, the least recently used are forgotten first. Default: 100,000. */
+  readonly capacity?: number | undefined
+  /** When the session's worker is full: `wait` for it, or `spill` to the best other one and stay there. */
+  readonly onUnavailable: OnUnavailable
+}
+
+/** What a dispatcher has as a whole. */
+export interface PoolOptions {
+  /** Default: `least-loaded`. */
+  readonly policy?: Policy | undefined
+  /** Default: none; then `session` has no effect. */
+  readonly affinity?: AffinityOptions | undefined
+  /** What a submit does when every queue is full. Default: `wait`, first come, first served. */
+  readonly onFull?: "wait" | "fail" | undefined
+  /** Over all workers. Default: none. */
+  readonly limits?: RateLimits | undefined
+}
+
+export interface DispatcherOptions<Request, Response, Error> extends PoolOptions {
+  /** At least one. */
+  readonly workers: ReadonlyArray<WorkerOptions<Request, Response, Error>>
+}
+
+export interface SubmitOptions {
+  /** The session that the request belongs to. Default: none. */
+  readonly session?: string | undefined
+  /** From submit to answer, queued or running; then the job is dropped or interrupted. Default: none. */
+  readonly deadline?: Duration.Input | undefined
+  /** Names of workers to be used only when no other has room, such as the one that just failed. */
+  readonly avoid?: ReadonlySet<string> | undefined
+  /** Names of workers not to be used at all. */
+  readonly exclude?: ReadonlySet<string> | undefined
+}
+
+export interface DrainOptions {
+  /** How long to wait for what is there. */
+  readonly timeout: Duration.Input
+  /** `finish` runs what is queued, `discard` fails it with reason `Draining`. Default: `finish`. */
+  readonly queued?: "finish" | "discard" | undefined
+}
+
+/** One worker's figures, now. */
+export interface WorkerMetrics {
+  /** Position in the options, from 0. */
+  readonly worker_id: number
+  readonly name: string
+  /** Jobs running. */
+  readonly inflight: number
+  /** Jobs waiting for this worker. */
+  readonly queue_len: number
+  /** Most jobs that may wait. */
+  readonly capacity: number
+  /** Jobs that failed or died, ever. */
+  readonly errors: number
+  /** Jobs that succeeded, ever. */
+  readonly completed: number
+  /** Running jobs that were interrupted, ever. */
+  readonly interrupted: number
+}
+
+/** The pool's figures, now. */
+export interface DispatcherMetrics {
+  readonly workers: ReadonlyArray<WorkerMetrics>
+  /** Sums over the workers. */
+  readonly inflight: number
+  readonly queue_len: number
+  readonly capacity: number
+  readonly errors: number
+  readonly completed: number
+  readonly interrupted: number
+  /** Submits that wait for room in a queue. */
+  readonly waiting: number
+}
+
+export interface Dispatcher<in Request, out Response, out Error> {
+  /**
+   * Runs the request on one of the workers.
+   *
+   * Fails with the handler's own error, as it is; a defect of the handler dies in this caller only. Interruption drops
+   * the queued job, or interrupts the running one.
+   */
+  readonly submit: (request: Request, options?: SubmitOptions) => Effect.Effect<Response, Error | DispatchError>
+  readonly metrics: Effect.Effect<DispatcherMetrics>
+  /**
+   * Takes no new jobs from now on and waits for those that are there. True when all ended within the timeout; what
+   * still runs then belongs to its callers and goes on.
+   */
+  readonly drain: (options: DrainOptions) => Effect.Effect<boolean>
+  /** Waits until no job is waiting, queued or running. */
+  readonly awaitIdle: Effect.Effect<void>
+}
