@@ -1,0 +1,78 @@
+/** The answers that the sandbox makes up: plain English words without meaning, the same for the same seed and prompt. */
+import { hashText, Prng } from "./Prng.ts"
+
+/** What was asked, in words that no wire format owns. */
+export interface SandboxCall {
+  /** The model that was asked for. */
+  readonly model: string
+  /** The texts of the conversation, oldest first. */
+  readonly texts: ReadonlyArray<string>
+  /** The longest answer wanted, in tokens. */
+  readonly maxTokens: number | undefined
+}
+
+export interface SandboxAnswer {
+  readonly text: string
+  readonly promptTokens: number
+  readonly completionTokens: number
+  /** Whether `maxTokens` cut the text off. */
+  readonly cut: boolean
+}
+
+/** English text has about four characters a token with the tokenizers in use. */
+const CHARS_PER_TOKEN = 4
+/** What chat formats add to each turn of a conversation. */
+const TOKENS_PER_TURN = 4
+
+/**
+ * Answers a call. The length is uniform between half and one and a half of `meanTokens`, at least 1, and never more than
+ * the call's `maxTokens`. Tokens are counted as a quarter of the characters, rounded up.
+ */
+export function makeAnswer(seed: number, call: SandboxCall, meanTokens: number): SandboxAnswer {
+  let hash = 0
+  let promptTokens = 0
+  for (const text of call.texts) {
+    hash = hashText(text, hash)
+    promptTokens += tokensOf(text) + TOKENS_PER_TURN
+  }
+  const random = new Prng(seed, hash)
+  const wanted = Math.max(1, Math.round(meanTokens * (0.5 + random.uniform())))
+  const cut = call.maxTokens !== undefined && call.maxTokens < wanted
+  const text = cut
+    ? prose(random, call.maxTokens * CHARS_PER_TOKEN).trimEnd()
+    : `${prose(random, wanted * CHARS_PER_TOKEN - 1).replace(/[^a-z]+$/, "")}.`
+  return { text, promptTokens, completionTokens: tokensOf(text), cut }
+}
+
+const tokensOf = (text: string): number => Math.ceil(text.length / CHARS_PER_TOKEN)
+
+/** Sentences of 5 to 12 words, cut at `chars` characters. */
+function prose(random: Prng, chars: number): string {
+  let text = ""
+  let left = 0
+  while (text.length < chars) {
+    const word = WORDS[random.uint32() % WORDS.length]!
+    if (left === 0) {
+      left = 5 + (random.uint32() % 8)
+      text += `${text === "" ? "" : ". "}${word[0]!.toUpperCase()}${word.slice(1)}`
+    } else {
+      text += ` ${word}`
+    }
+    left -= 1
+  }
+  return text.slice(0, chars)
+}
+
+const WORDS: ReadonlyArray<string> = (
+  "a about after again all also always an and another answer any are as at back be because been before better between " +
+  "both but by can case change clear close common could day detail different do does down each early easy end enough " +
+  "even every example fact far few field find first follow for form found from full general give go good great had half " +
+  "hand has have here high how idea if important in instead into is it its just keep kind know large last later least " +
+  "less level light like line list little long look made main make many mean measure might more most much must name " +
+  "near need never new next no not note now number of off often old on once one only open or order other our out over " +
+  "own part pattern place plan point possible present problem question quite rather reason result right same second " +
+  "see several short should side simple since small so some sort start state step still such sure system take than " +
+  "that the their them then there these they thing this those three through time to together too true two under unit " +
+  "until up use useful value very view was water way we well were what when where which while whole why will with " +
+  "within without word work world would year yet you"
+).split(" ")
