@@ -1,0 +1,125 @@
+/** Reads untyped input by a schema and tells everything that is wrong with it in the words of the config file. */
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import { nearest } from "../Suggestion.ts"
+import { type ConfigProblem, printPath } from "./ConfigError.ts"
+import { fieldHomes, fieldsNotYet, valuesNotYet } from "./ConfigFile.ts"
+import { isSecretName, isSecretNameOfEndpoint, quote } from "./Secrets.ts"
+
+/**
+ * The value that `schema` reads from `input`, or every problem with it. `base` is the path of `input` itself.
+ *
+ * Messages repeat input only as far as `Secrets.ts` lets them.
+ */
+export const decode = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  input: unknown,
+  base: string
+): Result.Result<S["Type"], ReadonlyArray<ConfigProblem>> =>
+  Result.mapError(
+    SchemaParser.decodeUnknownResult(schema, { errors: "all", onExcessProperty: "error", reportInput: true })(input),
+    (issue) => problemsOf(issue, base, [])
+  )
+
+const problemsOf = (
+  issue: SchemaIssue.Issue,
+  base: string,
+  keys: ReadonlyArray<PropertyKey>
+): ReadonlyArray<ConfigProblem> => {
+  switch (issue._tag) {
+    case "Pointer":
+      return problemsOf(issue.issue, base, [...keys, ...issue.path])
+    case "Composite":
+      return issue.issues.flatMap((inner) => problemsOf(inner, base, keys))
+    case "Filter":
+    case "Encoding":
+      return problemsOf(issue.issue, base, keys)
+    default:
+      return [{ path: printPath(base, keys), message: messageOf(issue, keys) }]
+  }
+}
+
+const messageOf = (issue: SchemaIssue.Leaf | SchemaIssue.AnyOf, keys: ReadonlyArray<PropertyKey>): string => {
+  const field = String(keys.at(-1) ?? "")
+  switch (issue._tag) {
+    case "UnexpectedKey":
+      return unknownField(field, keys.length === 1, issue.ast)
+    case "AnyOf":
+    case "InvalidType": {
+      const literals = literalsOf(issue.ast)
+      if (typeof issue.input === "string") {
+        if (valuesNotYet.get(field)?.includes(issue.input)) return notYet(issue.input, literals)
+        if (literals.length > 0) return wrongChoice(issue.input, literals)
+      }
+      return wrongType(literals.length > 0 ? oneOf(literals) : expectedOf(issue.ast), issue.input)
+    }
+    default:
+      return SchemaIssue.defaultLeafHook(issue)
+  }
+}
+
+const literalsOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  ast._tag === "Union" ? ast.types.flatMap((type) => (type._tag === "Literal" ? [String(type.literal)] : [])) : []
+
+const expectedOf = (ast: SchemaAST.AST): string => {
+  const expected = ast.annotations?.["expected"]
+  return typeof expected === "string" ? expected : "something else"
+}
+
+const oneOf = (choices: ReadonlyArray<string>): string =>
+  choices.length > 1 ? `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}` : choices.join()
+
+const notYet = (value: string, choices: ReadonlyArray<string>): string =>
+  choices.length > 0 ? `${value} is not supported yet; use ${oneOf(choices)}` : `${value} is not supported yet`
+
+const wrongChoice = (value: string, choices: ReadonlyArray<string>): string => {
+  const near = nearest(value, choices)
+  return near === undefined
+    ? `${quote(value)} is none of ${oneOf(choices)}`
+    : `${quote(value)} is none of ${oneOf(choices)}; did you mean ${near}?`
+}
+
+const kindOf = (input: unknown): string => {
+  if (input === null || input === undefined) return "nothing"
+  if (Array.isArray(input)) return "a list"
+  switch (typeof input) {
+    case "string":
+      return "text"
+    case "number":
+      return "a number"
+    case "boolean":
+      return String(input)
+    default:
+      return "fields"
+  }
+}
+
+const wrongType = (expected: string, input: unknown): string => {
+  const sentence = `expected ${expected}, got ${kindOf(input)}`
+  if (input === null) return `${sentence}; give a value or remove the field`
+  if (expected === "text" && typeof input !== "object") return `${sentence}; put it in quotes`
+  const quoted = typeof input === "string" && input.trim() !== ""
+  return expected === "a number" && quoted && Number.isFinite(Number(input))
+    ? `${sentence}; remove the quotes`
+    : sentence
+}
+
+/** `keys` in an endpoint are those of the object itself; only there `key` and `token` are surely credentials. */
+const unknownField = (field: string, outermost: boolean, ast: SchemaAST.AST): string => {
+  const planned = fieldsNotYet.get(field)
+  if (planned !== undefined) return planned
+  const known =
+    ast._tag === "Objects" ? ast.propertySignatures.map((signature) => String(signature.name)) : ([] as Array<string>)
+  if (isSecretName(field) || (outermost && known.includes("apiKeyEnv") && isSecretNameOfEndpoint(field))) {
+    return "credentials do not go into a config; put this one in an environment variable and write its name: apiKeyEnv: NAME"
+  }
+  const home = fieldHomes.get(field)
+  if (home !== undefined) return `unknown field here; "${field}" belongs in ${home}`
+  const near = nearest(field, known)
+  return near === undefined
+    ? `unknown field; known here: ${known.join(", ")}`
+    : `unknown field; did you mean "${near}"?`
+}

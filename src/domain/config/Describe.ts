@@ -1,0 +1,128 @@
+/** A configuration as people may read it: for dry runs and logs, without any secret. */
+import type { DispatcherConfig, EndpointConfig } from "./DispatcherConfig.ts"
+import { formatDuration } from "./DurationText.ts"
+import { showHeaders } from "./HeaderTemplate.ts"
+
+/** One endpoint, in the words of the config file. */
+export interface EndpointDescription {
+  readonly name: string
+  readonly kind: string
+  readonly baseUrl: string
+  readonly model?: string
+  /** The variable's name and whether it holds something: `EAST_API_KEY (set)`; `none` for endpoints without a key. */
+  readonly apiKeyEnv: string
+  readonly weight: number
+  readonly concurrency: number
+  readonly queueCapacity: number
+  readonly limits: EndpointConfig["limits"]
+  readonly timeouts: Readonly<Record<"connect" | "firstByte" | "idle" | "total", string>>
+  readonly parameters: EndpointConfig["parameters"]
+  /** As written in the file: what comes from a variable stands there as `${NAME}`. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The whole configuration, in the words of the config file. */
+export interface ConfigDescription {
+  readonly policy: string
+  readonly maxRequestsPerSecond: number | "unlimited"
+  readonly maxAttempts: number
+  readonly deadline: string
+  readonly retry: { readonly base: string; readonly factor: number; readonly cap: string }
+  readonly affinity:
+    | { readonly ttl: string; readonly sliding: boolean; readonly capacity: number; readonly onUnavailable: string }
+    | "none"
+  readonly endpoints: ReadonlyArray<EndpointDescription>
+}
+
+const describeKey = ({ apiKey, apiKeyEnv }: EndpointConfig): string => {
+  if (apiKeyEnv !== undefined) return `${apiKeyEnv} (${apiKey === undefined ? "not set" : "set"})`
+  return apiKey === undefined ? "none" : "set by the program"
+}
+
+/** A made-by-hand URL may hold a password, which a config file's never does. */
+const describeUrl = (url: URL): string => {
+  const shown = new URL(url)
+  shown.username = ""
+  shown.password = ""
+  return shown.href
+}
+
+const describeEndpoint = (endpoint: EndpointConfig): EndpointDescription => ({
+  name: endpoint.name,
+  kind: endpoint.kind,
+  baseUrl: describeUrl(endpoint.baseUrl),
+  ...(endpoint.model === undefined ? {} : { model: endpoint.model }),
+  apiKeyEnv: describeKey(endpoint),
+  weight: endpoint.weight,
+  concurrency: endpoint.concurrency,
+  queueCapacity: endpoint.queueCapacity,
+  limits: endpoint.limits,
+  timeouts: {
+    connect: formatDuration(endpoint.timeouts.connectMs),
+    firstByte: formatDuration(endpoint.timeouts.firstByteMs),
+    idle: formatDuration(endpoint.timeouts.idleMs),
+    total: formatDuration(endpoint.timeouts.totalMs)
+  },
+  parameters: endpoint.parameters,
+  headers: showHeaders(endpoint.headers)
+})
+
+/** Plain data in the words of the config file, without any secret. */
+export const describe = (config: DispatcherConfig): ConfigDescription => ({
+  policy: config.policy,
+  maxRequestsPerSecond: config.maxRequestsPerSecond ?? "unlimited",
+  maxAttempts: config.maxAttempts,
+  deadline: formatDuration(config.deadlineMs),
+  retry: {
+    base: formatDuration(config.retry.baseMs),
+    factor: config.retry.factor,
+    cap: formatDuration(config.retry.capMs)
+  },
+  affinity:
+    config.affinity === undefined
+      ? "none"
+      : {
+          ttl: formatDuration(config.affinity.ttlMs),
+          sliding: config.affinity.sliding,
+          capacity: config.affinity.capacity,
+          onUnavailable: config.affinity.onUnavailable
+        },
+  endpoints: config.endpoints.map(describeEndpoint)
+})
+
+const percent = (part: number): string => `${Number((part * 100).toFixed(1))} %`
+
+const limitsText = ({ requestsPerMinute, requestsPerSecond }: EndpointConfig["limits"]): string =>
+  [
+    requestsPerSecond === undefined ? [] : [`at most ${requestsPerSecond}/s`],
+    requestsPerMinute === undefined ? [] : [`at most ${requestsPerMinute}/min`]
+  ]
+    .flat()
+    .join(", ")
+
+const endpointText = (endpoint: EndpointConfig, totalWeight: number): string =>
+  [
+    `${endpoint.name}: ${endpoint.kind} ${describeUrl(endpoint.baseUrl)}`,
+    endpoint.model === undefined ? "no model of its own" : `model ${endpoint.model}`,
+    `weight ${endpoint.weight} (${percent(endpoint.weight / totalWeight)})`,
+    `${endpoint.concurrency} at once`,
+    limitsText(endpoint.limits),
+    `key ${describeKey(endpoint)}`
+  ]
+    .filter((part) => part !== "")
+    .join(", ")
+
+const affinityText = (affinity: DispatcherConfig["affinity"]): string =>
+  affinity === undefined ? "no session affinity" : `sessions stay for ${formatDuration(affinity.ttlMs)}`
+
+/** A few lines for a terminal: one for the whole, one for each endpoint. Without any secret. */
+export const describeText = (config: DispatcherConfig): string => {
+  const { retry } = config
+  const totalWeight = config.endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0)
+  const rate =
+    config.maxRequestsPerSecond === undefined ? "no overall rate limit" : `at most ${config.maxRequestsPerSecond}/s`
+  const backoff = `backoff ${formatDuration(retry.baseMs)} x${retry.factor} up to ${formatDuration(retry.capMs)}`
+  const attempts = `up to ${config.maxAttempts} attempts within ${formatDuration(config.deadlineMs)}`
+  const heading = [`policy ${config.policy}`, rate, attempts, backoff, affinityText(config.affinity)].join(", ")
+  return [heading, ...config.endpoints.map((endpoint) => `  ${endpointText(endpoint, totalWeight)}`)].join("\n")
+}
