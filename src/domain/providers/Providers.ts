@@ -1,0 +1,13 @@
+/** The dialects by kind. */
+import type { EndpointKind } from "../config/DispatcherConfig.ts"
+import * as OpenAi from "./OpenAi.ts"
+import type { Provider, ProviderTarget } from "./Provider.ts"
+import * as Raw from "./Raw.ts"
+
+const makers = { openai: OpenAi.make, raw: Raw.make } satisfies Record<
+  EndpointKind,
+  (target: ProviderTarget) => Provider
+>
+
+/** Makes the dialect of one endpoint of this kind. */
+export const make = (kind: EndpointKind, target: ProviderTarget): Provider => makers[kind](target)
