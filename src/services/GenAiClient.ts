@@ -6,6 +6,9 @@ import type { EndpointStats } from "../domain/genai/EndpointStats.ts"
 import type { GenAiError } from "../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../domain/genai/GenAiResponse.ts"
+import type { DrainOptions } from "./Dispatcher.ts"
+
+export type { DrainOptions }
 
 /** How one request is to be treated. */
 export interface GenerateOptions {
@@ -13,14 +16,6 @@ export interface GenerateOptions {
   readonly session?: string | undefined
   /** From call to answer, retries and waiting included. Default: the config's `deadline` (10 minutes). */
   readonly deadline?: Duration.Input | undefined
-}
-
-/** How to end. */
-export interface DrainOptions {
-  /** Then what still runs is interrupted. */
-  readonly timeout: Duration.Input
-  /** `finish` sends what is queued, `discard` fails it with reason `Rejected`. Default: `finish`. */
-  readonly queued?: "finish" | "discard" | undefined
 }
 
 /**
@@ -35,7 +30,11 @@ export class GenAiClient extends Context.Service<
     readonly generate: (request: GenAiRequest, options?: GenerateOptions) => Effect.Effect<GenAiAnswer, GenAiError>
     /** One entry per endpoint, in the order of the config: a snapshot. */
     readonly stats: Effect.Effect<ReadonlyArray<EndpointStats>>
-    /** Takes no new requests and ends those that are there. True when all ended before the timeout. */
+    /**
+     * Takes no new requests and waits for those that are there. With `finish` their retries go on; with `discard` only
+     * what was sent may end, everything else fails with reason `Rejected` at its next step. True when all ended within
+     * the timeout; what still runs then belongs to its callers.
+     */
     readonly drain: (options: DrainOptions) => Effect.Effect<boolean>
   }
 >()("genai-dispatcher/services/GenAiClient") {}

@@ -3,9 +3,10 @@
  *
  * Two rules at once. A theoretical arrival time, as in the generic cell rate algorithm (ITU-T I.371), spaces events one
  * interval apart; and the times of the last `limit` events are kept, so that no window of `periodMs`, wherever it
- * starts, ever holds more than `limit`. The first rule alone loses what a late timer loses; so an event that had to
- * wait may make up for up to `MAX_LAG_MS` of lateness, and the second rule keeps that from ever passing the limit.
- * Time without demand is not saved up: there are no bursts after a pause.
+ * starts, ever holds more than `limit` (a limit that is no whole number holds over the time of its whole part). The
+ * first rule alone loses what a late timer loses; so events that had to wait may make up for up to `MAX_LAG_MS` of
+ * lateness, and the second rule keeps that from ever passing the limit. Time without demand is not saved up: there are
+ * no bursts after a pause.
  */
 
 /** The interval is this much longer than `periodMs / limit`: room for the jitter of the way to the receiver. */
@@ -21,8 +22,9 @@ export class Pacer {
   /** Ring of the times of the last events; `-Infinity` where there was none yet. */
   private readonly recent: Float64Array
   private oldest = 0
-  private next = Number.NEGATIVE_INFINITY
-  /** Whether somebody was told to wait for `next`: then lateness is not idleness. */
+  private next = 0
+  private last = 0
+  /** Whether somebody was told to wait since `last`: then being late is not being idle. */
   private awaited = false
 
   /** At most `limit` (above 0, may be a fraction) events in each `periodMs`. */
@@ -42,8 +44,10 @@ export class Pacer {
 
   /** Counts one event at `now`. Only right after `delay(now)` gave 0. */
   take(now: number): void {
-    const due = this.awaited ? Math.max(this.next, now - MAX_LAG_MS) : now
+    const idleMs = this.awaited ? 0 : now - this.last
+    const due = Math.min(now, Math.max(this.next + idleMs, now - MAX_LAG_MS))
     this.next = due + this.intervalMs
+    this.last = now
     this.awaited = false
     this.recent[this.oldest] = now
     this.oldest = (this.oldest + 1) % this.recent.length

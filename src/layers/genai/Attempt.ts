@@ -1,0 +1,65 @@
+/** One request while it is tried: what has been sent so far, where it may still go, and how a try failed. */
+import * as Data from "effect/Data"
+import { GenAiError, type GenAiErrorReason } from "../../domain/genai/GenAiError.ts"
+import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** The state of one `generate`, shared by all its attempts. */
+export class Call {
+  readonly request: GenAiRequest
+  readonly session: string | undefined
+  /** Of the clock, in milliseconds. */
+  readonly startedAt: number
+  readonly deadlineMs: number
+  private readonly endpointCount: number
+  /** Sends so far, over all endpoints. */
+  attempts = 0
+  /** The endpoint that failed last: another one is preferred. */
+  avoid = NONE
+  /** Endpoints that cannot serve this request. */
+  exclude = NONE
+  /** How the last attempt failed. */
+  lastFailure: AttemptFailed | undefined = undefined
+
+  constructor(
+    request: GenAiRequest,
+    session: string | undefined,
+    startedAt: number,
+    deadlineMs: number,
+    endpointCount: number
+  ) {
+    this.request = request
+    this.session = session
+    this.startedAt = startedAt
+    this.deadlineMs = deadlineMs
+    this.endpointCount = endpointCount
+  }
+
+  /** Remembers a failure. True when another attempt may help. */
+  note(failure: AttemptFailed, maxAttempts: number): boolean {
+    this.lastFailure = failure
+    this.avoid = new Set([failure.endpoint])
+    if (failure.reason.retry === "elsewhere") this.exclude = new Set([...this.exclude, failure.endpoint])
+    return failure.reason.retry !== "never" && this.attempts < maxAttempts && this.exclude.size < this.endpointCount
+  }
+
+  error(reason: GenAiErrorReason, message: string, endpoint: string | undefined): GenAiError {
+    return new GenAiError({
+      reason,
+      message,
+      attempts: this.attempts,
+      ...(endpoint === undefined ? {} : { endpoint })
+    })
+  }
+}
+
+/** An attempt failed; the caller sees it only when it was the last. */
+export class AttemptFailed extends Data.TaggedClass("AttemptFailed")<{
+  readonly call: Call
+  readonly endpoint: string
+  readonly reason: GenAiErrorReason
+  readonly message: string
+  /** Whether another attempt may help. */
+  readonly isRetryable: boolean
+}> {}

@@ -1,0 +1,160 @@
+/** `GenAiClient` over a dispatcher with one worker per endpoint. */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import type { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
+import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
+import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
+import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
+import type { Dispatcher } from "../../services/Dispatcher.ts"
+import { type DrainOptions, GenAiClient, type GenerateOptions } from "../../services/GenAiClient.ts"
+import { Transport } from "../../services/Transport.ts"
+import { make as makeDispatcher } from "../dispatch/Dispatcher.ts"
+import { type AttemptFailed, Call } from "./Attempt.ts"
+import { backoff } from "./Backoff.ts"
+import { makeEndpointHandler } from "./EndpointHandler.ts"
+import { EndpointRecorder } from "./EndpointRecorder.ts"
+
+/** Makes a client that lives as long as the scope; its endpoints are reached through `Transport`. */
+export const make = Effect.fnUntraced(function* (
+  config: DispatcherConfig
+): Effect.fn.Return<GenAiClient["Service"], InvalidOptions, Transport | Scope.Scope> {
+  const transport = yield* Transport
+  const clock = yield* Clock.Clock
+  const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint))
+  const dispatcher = yield* makeDispatcher({
+    policy: config.policy,
+    limits: { requestsPerSecond: config.maxRequestsPerSecond },
+    affinity: config.affinity && { ...config.affinity, ttl: config.affinity.ttlMs },
+    workers: config.endpoints.map((endpoint, index) => ({
+      name: endpoint.name,
+      weight: endpoint.weight,
+      concurrency: endpoint.concurrency,
+      queueCapacity: endpoint.queueCapacity,
+      limits: endpoint.limits,
+      handler: makeEndpointHandler({
+        endpoint,
+        transport,
+        recorder: recorders[index]!,
+        clock,
+        maxAttempts: config.maxAttempts
+      })
+    }))
+  })
+  const calls = new Calls(config, dispatcher, clock)
+  return GenAiClient.of({
+    generate: (request, options) => calls.generate(request, options),
+    stats: Effect.map(dispatcher.metrics, (metrics) =>
+      recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!))
+    ),
+    drain: (options) => calls.drain(options)
+  })
+})
+
+export const layer = (config: DispatcherConfig): Layer.Layer<GenAiClient, InvalidOptions, Transport> =>
+  Layer.effect(GenAiClient, make(config))
+
+/** All calls under way: retries, deadlines and the end. */
+class Calls {
+  private readonly config: DispatcherConfig
+  private readonly dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed>
+  private readonly clock: Clock.Clock
+  private readonly schedule: ReturnType<typeof backoff>
+  private active = 0
+  /** Present once draining; done when no call is under way. */
+  private idle: Deferred.Deferred<void> | undefined = undefined
+
+  constructor(config: DispatcherConfig, dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed>, clock: Clock.Clock) {
+    this.config = config
+    this.dispatcher = dispatcher
+    this.clock = clock
+    this.schedule = backoff(config.retry)
+  }
+
+  generate(request: GenAiRequest, options: GenerateOptions | undefined): Effect.Effect<GenAiAnswer, GenAiError> {
+    return Effect.suspend(() => {
+      const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
+      const call = new Call(
+        request,
+        options?.session,
+        this.clock.currentTimeMillisUnsafe(),
+        deadlineMs,
+        this.config.endpoints.length
+      )
+      if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
+      this.active++
+      const answer = this.attempts(call).pipe(
+        Effect.mapError((error) => explain(call, error)),
+        Effect.timeoutOrElse({ duration: deadlineMs, orElse: () => Effect.fail(tooLate(call)) })
+      )
+      return Effect.onExitPrimitive(answer, () => this.end())
+    })
+  }
+
+  drain(options: DrainOptions): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      this.idle ??= Deferred.makeUnsafe<void>()
+      if (options.queued === "discard") return this.dispatcher.drain(options)
+      if (this.active === 0) return Effect.succeed(true)
+      return Effect.timeoutOrElse(Effect.as(Deferred.await(this.idle), true), {
+        duration: options.timeout,
+        orElse: () => Effect.succeed(false)
+      })
+    })
+  }
+
+  /** The retry loop is entered on the first failure only: most requests never pay for it. */
+  private attempts(call: Call): Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError> {
+    const attempt = Effect.suspend(() =>
+      this.dispatcher.submit(call, { session: call.session, avoid: call.avoid, exclude: call.exclude })
+    )
+    return Effect.catch(attempt, (failure) => {
+      let isFirst = true
+      const retried = Effect.suspend(() => {
+        if (!isFirst) return attempt
+        isFirst = false
+        return Effect.fail(failure)
+      })
+      return Effect.retry(retried, this.schedule)
+    })
+  }
+
+  private end(): undefined {
+    this.active--
+    if (this.active === 0 && this.idle !== undefined) Deferred.doneUnsafe(this.idle, Effect.void)
+    return undefined
+  }
+}
+
+const explain = (call: Call, error: AttemptFailed | DispatchError): GenAiError => {
+  if (error._tag === "DispatchError") {
+    return rejected(call, error.reason._tag === "QueueFull" ? "QueueFull" : "Draining")
+  }
+  const tries = call.attempts > 1 ? `, after ${call.attempts} attempts` : ""
+  return call.error(
+    error.reason,
+    `endpoint ${JSON.stringify(error.endpoint)}${tries}: ${error.message}`,
+    error.endpoint
+  )
+}
+
+const rejected = (call: Call, cause: Rejected["cause"]): GenAiError =>
+  call.error(
+    new Rejected({ cause }),
+    cause === "Draining" ? "the client is shutting down and takes no new requests" : "every queue is full",
+    undefined
+  )
+
+const tooLate = (call: Call): GenAiError => {
+  const last = call.lastFailure
+  return call.error(
+    new DeadlineExceeded({ deadlineMs: call.deadlineMs }),
+    `no answer within ${Duration.format(Duration.millis(call.deadlineMs))}, after ${call.attempts} attempts` +
+      (last === undefined ? "" : `; the last failed at endpoint ${JSON.stringify(last.endpoint)}: ${last.message}`),
+    last?.endpoint
+  )
+}

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Pacer } from "../../../src/domain/dispatch/Pacer.ts"
+
+const Between = (minimum: number, maximum: number) => Schema.Finite.check(Schema.isBetween({ minimum, maximum }))
+
+/** Takes whenever allowed; a timer that is asked for `delay` fires `late()` milliseconds too late. */
+const drive = (pacer: Pacer, untilMs: number, late: () => number): Array<number> => {
+  const events: Array<number> = []
+  let now = 0
+  while (now < untilMs) {
+    const delay = pacer.delay(now)
+    if (delay > 0) {
+      now += Math.max(delay, 0.001) + late()
+    } else {
+      pacer.take(now)
+      events.push(now)
+    }
+  }
+  return events
+}
+
+/** The most events in any window of `windowMs`. */
+const most = (events: ReadonlyArray<number>, windowMs: number): number => {
+  let worst = 0
+  let start = 0
+  for (let end = 0; end < events.length; end++) {
+    while (events[end]! - events[start]! >= windowMs) start++
+    worst = Math.max(worst, end - start + 1)
+  }
+  return worst
+}
+
+describe("Pacer", () => {
+  it.prop(
+    "never lets any window hold more than the limit, however late its timers are",
+    { limit: Between(0.3, 400), lateness: Schema.Array(Between(0, 1500)).check(Schema.isBetweenLength(1, 30)) },
+    ({ limit, lateness }) => {
+      let turn = 0
+      const events = drive(new Pacer(limit, 1000), 10_000, () => lateness[turn++ % lateness.length]!)
+      const whole = Math.max(1, Math.floor(limit))
+      assert.isAtMost(most(events, (1000 / limit) * whole - 1e-6), whole)
+    }
+  )
+
+  it.each([7, 50, 500, 10_000])("uses a limit of %d/s within one percent when timers are a few ms late", (limit) => {
+    let seed = 1
+    const late = (): number => {
+      seed = (seed * 48_271) % 2_147_483_647
+      return (seed / 2_147_483_647) * 4
+    }
+    const events = drive(new Pacer(limit, 1000), 20_000, late)
+    assert.isAtMost(events.length, limit * 20 + 1)
+    assert.isAtLeast(events.length, limit * 20 * 0.99)
+  })
+
+  it("makes up for a pause of the process, without ever passing the limit", () => {
+    let turn = 0
+    const late = (): number => (++turn % 500 === 0 ? 200 : 0)
+    const events = drive(new Pacer(500, 1000), 20_000, late)
+    assert.isAtLeast(events.length, 9_800)
+    assert.isAtMost(most(events, 1000 - 1e-6), 500)
+  })
+
+  it("does not save up idle time", () => {
+    const pacer = new Pacer(10, 1000)
+    assert.strictEqual(pacer.delay(0), 0)
+    pacer.take(0)
+    assert.strictEqual(pacer.delay(5_000), 0)
+    pacer.take(5_000)
+    assert.approximately(pacer.delay(5_000), 100, 1)
+  })
+
+  it("gives back what was not used", () => {
+    const pacer = new Pacer(1, 60_000)
+    pacer.take(0)
+    assert.isAbove(pacer.delay(10), 59_000)
+    pacer.refund()
+    assert.strictEqual(pacer.delay(10), 0)
+  })
+})

@@ -1,0 +1,402 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { DispatchError, InvalidOptions } from "../../../src/domain/dispatch/DispatchError.ts"
+import { layer, make, makePool } from "../../../src/layers/dispatch/Dispatcher.ts"
+import type { DispatcherOptions, Dispatcher as DispatcherShape } from "../../../src/services/Dispatcher.ts"
+import { Gates, HandlerError, settle } from "./Gates.ts"
+
+const reasonOf = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const error = Cause.squash(exit.cause)
+  return error instanceof DispatchError ? error.reason._tag : String(error)
+}
+
+/** A dispatcher over gated handlers. */
+const gated = (options: Omit<DispatcherOptions<number, number, HandlerError>, "workers">, ...names: Array<string>) =>
+  Effect.gen(function* () {
+    const gates = new Gates()
+    const dispatcher = yield* make({
+      ...options,
+      workers: names.map((name) => ({ name, concurrency: 1, queueCapacity: 2, handler: gates.handler(name) }))
+    })
+    const submit = (job: number, submitOptions?: Parameters<typeof dispatcher.submit>[1]) =>
+      Effect.tap(Effect.forkChild(dispatcher.submit(job, submitOptions)), () => settle)
+    return { gates, dispatcher, submit }
+  })
+
+describe("options", () => {
+  const worker = { name: "a", handler: (n: number) => Effect.succeed(n) }
+  const cases: ReadonlyArray<[string, DispatcherOptions<number, number, never>, string]> = [
+    ["no workers", { workers: [] }, "workers is 0: it must be a list of at least one"],
+    [
+      "a negative queue capacity",
+      { workers: [{ ...worker, queueCapacity: -1 }] },
+      "workers[0].queueCapacity is -1: it must be a whole number, at least 0"
+    ],
+    [
+      "a weight that is no number",
+      { workers: [{ ...worker, weight: Number.NaN }] },
+      "workers[0].weight is NaN: it must be a number above 0"
+    ],
+    [
+      "two workers of one name",
+      { workers: [worker, worker] },
+      'workers[1].name is "a": it must be unique, but workers[0] has it too'
+    ],
+    [
+      "no concurrency",
+      { workers: [{ ...worker, concurrency: 0 }] },
+      "workers[0].concurrency is 0: it must be a whole number, at least 1"
+    ],
+    [
+      "a rate of 0",
+      { workers: [worker], limits: { requestsPerSecond: 0 } },
+      "limits.requestsPerSecond is 0: it must be a number above 0"
+    ],
+    [
+      "a TTL of 0",
+      { workers: [worker], affinity: { ttl: 0, onUnavailable: "wait" } },
+      'affinity.ttl is 0: it must be a duration above 0, such as "5 minutes"'
+    ]
+  ]
+  it.effect.each(cases)("refuses %s", ([, options, problem]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(make(options))
+      assert.instanceOf(error, InvalidOptions)
+      assert.deepStrictEqual(error.problems, [problem])
+      assert.include(error.message, problem)
+    })
+  )
+
+  it.effect("names every problem at once", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(make({ workers: [{ ...worker, weight: -1, concurrency: 1.5 }] }))
+      assert.strictEqual(error.problems.length, 2)
+    })
+  )
+})
+
+describe("submit", () => {
+  it.effect("gives the handler's answer", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* makePool({ size: 3, handler: (n: number) => Effect.succeed(n * 2) })
+      assert.deepStrictEqual(yield* Effect.forEach([1, 2, 3], (n) => dispatcher.submit(n)), [2, 4, 6])
+      assert.deepStrictEqual(
+        (yield* dispatcher.metrics).workers.map((worker) => [worker.worker_id, worker.name, worker.completed]),
+        [
+          [0, "worker-0", 1],
+          [1, "worker-1", 1],
+          [2, "worker-2", 1]
+        ]
+      )
+    })
+  )
+
+  it.effect("gives back the handler's own error, the very same value, run at once or from the queue", () =>
+    Effect.gen(function* () {
+      const { gates, submit } = yield* gated({}, "a")
+      const first = yield* submit(1)
+      const second = yield* submit(2)
+      yield* gates.fail(gates.pick(0)!)
+      yield* settle
+      yield* gates.fail(gates.pick(0)!)
+      for (const [job, fiber] of [first, second].entries()) {
+        const error = yield* Effect.flip(Fiber.join(fiber))
+        assert.instanceOf(error, HandlerError)
+        assert.strictEqual(error instanceof HandlerError && error.job, job + 1)
+      }
+    })
+  )
+
+  it.effect("lets a defect die in its own caller and keeps the worker alive", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* make({
+        workers: [
+          {
+            name: "a",
+            concurrency: 1,
+            handler: (n: number): Effect.Effect<number> => {
+              if (n === 1) throw new Error("boom")
+              return Effect.succeed(n)
+            }
+          }
+        ]
+      })
+      const exit = yield* Effect.exit(dispatcher.submit(1))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.strictEqual(yield* dispatcher.submit(2), 2)
+      const { errors, completed, inflight } = yield* dispatcher.metrics
+      assert.deepStrictEqual({ errors, completed, inflight }, { errors: 1, completed: 1, inflight: 0 })
+    })
+  )
+
+  it.effect("interrupts the running job with its caller, and drops the queued one unrun", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({}, "a")
+      const running = yield* submit(1)
+      const queued = yield* submit(2)
+      const third = yield* submit(3)
+      yield* Fiber.interrupt(queued)
+      yield* Fiber.interrupt(running)
+      yield* settle
+      assert.deepStrictEqual(
+        gates.starts.map((start) => start.job),
+        [1, 3]
+      )
+      yield* gates.succeed(gates.pick(0)!)
+      assert.strictEqual(yield* Fiber.join(third), 3)
+      assert.strictEqual((yield* dispatcher.metrics).interrupted, 1)
+    })
+  )
+
+  it.effect("runs queued jobs in the order of their submits", () =>
+    Effect.gen(function* () {
+      const { gates, submit } = yield* gated({}, "a")
+      for (let job = 0; job < 10; job++) yield* submit(job)
+      for (let job = 0; job < 10; job++) {
+        yield* gates.succeed(gates.pick(0)!)
+        yield* settle
+      }
+      assert.deepStrictEqual(
+        gates.starts.map((start) => start.job),
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+      )
+    })
+  )
+
+  it.effect("keeps its queue bounded when many queued jobs are cancelled", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({}, "a")
+      const running = yield* submit(0)
+      for (let job = 1; job < 50; job++) yield* Effect.flatMap(submit(job), Fiber.interrupt)
+      const last = yield* submit(50)
+      assert.strictEqual((yield* dispatcher.metrics).queue_len, 1)
+      yield* gates.succeed(gates.pick(0)!)
+      yield* Fiber.join(running)
+      yield* settle
+      yield* gates.succeed(gates.pick(0)!)
+      assert.strictEqual(yield* Fiber.join(last), 50)
+    })
+  )
+
+  it.effect("fails at once with QueueFull when told not to wait", () =>
+    Effect.gen(function* () {
+      const { submit } = yield* gated({ onFull: "fail" }, "a")
+      for (let job = 0; job < 3; job++) yield* submit(job)
+      const rejected = yield* submit(3)
+      assert.strictEqual(reasonOf(yield* Fiber.await(rejected)), "QueueFull")
+    })
+  )
+
+  it.effect("fails with NoWorker when it excludes all of them", () =>
+    Effect.gen(function* () {
+      const { dispatcher } = yield* gated({}, "a", "b")
+      const exit = yield* Effect.exit(dispatcher.submit(1, { exclude: new Set(["a", "b"]) }))
+      assert.strictEqual(reasonOf(exit), "NoWorker")
+    })
+  )
+
+  it.effect.each(["queued", "running"])("ends a %s job at its deadline", (where) =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({}, "a")
+      if (where === "queued") yield* submit(0)
+      const late = yield* submit(1, { deadline: "5 seconds" })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(reasonOf(yield* Fiber.await(late)), "DeadlineExceeded")
+      assert.strictEqual(gates.starts.filter((start) => start.job === 1).length, where === "queued" ? 0 : 1)
+      assert.strictEqual((yield* dispatcher.metrics).inflight, where === "queued" ? 1 : 0)
+    })
+  )
+
+  it.effect("runs handlers that answer at once without growing the stack", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* makePool({ size: 2, concurrency: 1, handler: (n: number) => Effect.succeed(n) })
+      const sum = yield* Effect.reduce(
+        Array.from({ length: 20_000 }, (_, n) => n),
+        () => 0,
+        (total, n) => Effect.map(dispatcher.submit(n), (value) => total + value)
+      )
+      assert.strictEqual(sum, 199_990_000)
+    })
+  )
+})
+
+describe("sessions", () => {
+  it.effect("stay on their worker until the TTL is over", () =>
+    Effect.gen(function* () {
+      const served: Array<string> = []
+      const dispatcher = yield* make({
+        policy: "weighted",
+        affinity: { ttl: "1 minute", onUnavailable: "wait" },
+        workers: ["a", "b"].map((name) => ({
+          name,
+          handler: () => Effect.sync(() => void served.push(name))
+        }))
+      })
+      const submit = dispatcher.submit(0, { session: "s" })
+      yield* submit
+      yield* dispatcher.submit(0)
+      yield* TestClock.adjust("59 seconds")
+      yield* submit
+      yield* TestClock.adjust("2 seconds")
+      yield* submit
+      assert.deepStrictEqual(served, ["a", "b", "a", "a"])
+      yield* dispatcher.submit(0)
+      yield* submit
+      assert.deepStrictEqual(served.slice(4), ["b", "a"])
+    })
+  )
+
+  it.effect("start their TTL anew with each submit when sliding", () =>
+    Effect.gen(function* () {
+      const served: Array<string> = []
+      const dispatcher = yield* make({
+        policy: "weighted",
+        affinity: { ttl: "1 minute", sliding: true, onUnavailable: "wait" },
+        workers: ["a", "b", "c"].map((name) => ({ name, handler: () => Effect.sync(() => void served.push(name)) }))
+      })
+      for (let round = 0; round < 5; round++) {
+        yield* dispatcher.submit(0, { session: "s" })
+        yield* TestClock.adjust("50 seconds")
+      }
+      assert.deepStrictEqual(served, ["a", "a", "a", "a", "a"])
+      yield* TestClock.adjust("50 seconds")
+      yield* dispatcher.submit(0, { session: "s" })
+      assert.strictEqual(served[5], "b")
+    })
+  )
+
+  it.effect.each([
+    ["wait", "a"],
+    ["spill", "b"]
+  ] as const)("%s when their worker is full", ([onUnavailable, worker]) =>
+    Effect.gen(function* () {
+      const { gates, submit } = yield* gated({ affinity: { ttl: "1 hour", onUnavailable } }, "a", "b")
+      for (let job = 0; job < 4; job++) yield* submit(job, { session: "s" })
+      while (gates.running.size > 0) {
+        yield* gates.succeed(gates.pick(0)!)
+        yield* settle
+      }
+      assert.strictEqual(gates.starts.find((start) => start.job === 3)?.worker, worker)
+      yield* submit(4, { session: "s" })
+      assert.strictEqual(gates.starts.at(-1)?.worker, worker, "and stay there")
+    })
+  )
+})
+
+describe("limits", () => {
+  it.effect("start jobs evenly, over all workers together", () =>
+    Effect.gen(function* () {
+      const times: Array<number> = []
+      const clock = yield* TestClock.testClockWith(Effect.succeed)
+      const dispatcher = yield* makePool({
+        size: 3,
+        limits: { requestsPerSecond: 10 },
+        handler: () => Effect.sync(() => void times.push(clock.currentTimeMillisUnsafe()))
+      })
+      for (let job = 0; job < 100; job++) yield* Effect.forkChild(dispatcher.submit(job))
+      yield* settle
+      for (let tick = 0; tick < 4_000; tick++) yield* TestClock.adjust("1 millis")
+      assert.isAtLeast(times.length, 38)
+      assert.isAtMost(times.length, 41)
+      for (const [index, time] of times.entries()) {
+        assert.isAtMost(times.filter((other) => other >= time && other < time + 1000).length, 10)
+        if (index > 0) assert.isAtLeast(time - times[index - 1]!, 99)
+      }
+    })
+  )
+
+  it.effect("of one worker leave the others alone", () =>
+    Effect.gen(function* () {
+      const served: Record<string, number> = { slow: 0, fast: 0 }
+      const dispatcher = yield* make({
+        workers: [
+          {
+            name: "slow",
+            queueCapacity: 1,
+            limits: { requestsPerMinute: 60 },
+            handler: () => Effect.sync(() => void served["slow"]!++)
+          },
+          { name: "fast", handler: () => Effect.sync(() => void served["fast"]!++) }
+        ]
+      })
+      for (let job = 0; job < 50; job++) yield* Effect.forkChild(dispatcher.submit(job))
+      yield* settle
+      assert.deepStrictEqual(served, { slow: 1, fast: 48 })
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(served, { slow: 2, fast: 48 })
+    })
+  )
+})
+
+describe("the end", () => {
+  it.effect("drain refuses new jobs and finishes those that are there", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({}, "a")
+      const fibers = [yield* submit(1), yield* submit(2)]
+      const drained = yield* Effect.forkChild(dispatcher.drain({ timeout: "1 minute" }))
+      yield* settle
+      assert.strictEqual(reasonOf(yield* Effect.exit(dispatcher.submit(3))), "Draining")
+      for (const _ of fibers) {
+        yield* gates.succeed(gates.pick(0)!)
+        yield* settle
+      }
+      assert.isTrue(yield* Fiber.join(drained))
+      assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [1, 2])
+    })
+  )
+
+  it.effect("drain can discard what is queued, and says when its time was too short", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({}, "a")
+      const [running, ...rest] = [yield* submit(1), yield* submit(2), yield* submit(3), yield* submit(4)]
+      const drained = yield* Effect.forkChild(dispatcher.drain({ timeout: "1 minute", queued: "discard" }))
+      yield* settle
+      for (const fiber of rest) assert.strictEqual(reasonOf(yield* Fiber.await(fiber)), "Draining")
+      yield* TestClock.adjust("1 minute")
+      assert.isFalse(yield* Fiber.join(drained))
+      yield* gates.succeed(gates.pick(0)!)
+      assert.strictEqual(yield* Fiber.join(running!), 1)
+      yield* dispatcher.awaitIdle
+    })
+  )
+
+  it.effect("closing the scope fails what waits", () =>
+    Effect.gen(function* () {
+      const gates = new Gates()
+      const inside = yield* Deferred.make<Fiber.Fiber<number, HandlerError | DispatchError>>()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const dispatcher = yield* make({ workers: [{ name: "a", concurrency: 1, handler: gates.handler("a") }] })
+          yield* Effect.forkDetach(dispatcher.submit(1))
+          yield* settle
+          yield* Deferred.succeed(inside, yield* Effect.forkDetach(dispatcher.submit(2)))
+          yield* settle
+        })
+      )
+      assert.strictEqual(reasonOf(yield* Fiber.await(yield* Deferred.await(inside))), "Draining")
+    })
+  )
+})
+
+describe("a service of an app's own", () => {
+  class Doubler extends Context.Service<Doubler, DispatcherShape<number, number, HandlerError>>()("test/Doubler") {}
+  class Factor extends Context.Service<Factor, { readonly value: number }>()("test/Factor") {}
+
+  it.effect("has a layer, and handlers that use other services", () =>
+    Effect.gen(function* () {
+      const doubler = yield* Doubler
+      assert.strictEqual(yield* doubler.submit(21), 42)
+    }).pipe(
+      Effect.provide(
+        layer(
+          Doubler,
+          Effect.map(Factor, ({ value }) => ({
+            workers: [{ name: "a", handler: (n: number) => Effect.succeed(n * value) }]
+          }))
+        ).pipe(Layer.provide(Layer.succeed(Factor, { value: 2 })))
+      )
+    )
+  )
+})
