@@ -20,7 +20,10 @@ export interface BatchOptions {
   readonly ordered: boolean
   /** Stop after so many rows of the input, those already done included; `undefined` for all. */
   readonly limit: number | undefined
-  /** Most rows read and not yet written; bounds memory and how far reading runs ahead. */
+  /**
+   * Most rows read and without a result in a file's write buffer; bounds memory and how far reading runs ahead. A whole
+   * number above 0.
+   */
   readonly maxOutstanding: number
   /** Any JSON object is a valid row, as endpoints of kind `raw` take it. */
   readonly anyObject: boolean
@@ -37,7 +40,7 @@ export interface BatchProgress {
   readonly failed: number
   /** Rows that could not be read as a request. */
   readonly invalid: number
-  /** Rows read and not yet written. */
+  /** Rows read whose result is not in a file's write buffer yet (which is written every 20 ms, and never over 1 MiB). */
   readonly outstanding: number
 }
 
@@ -74,6 +77,7 @@ export class BatchError extends Schema.TaggedError<BatchError>()("BatchError", {
     "OutputUnwritable",
     "OutputConflict",
     "OutputDamaged",
+    "OutputBusy",
     "DiskFull"
   ]),
   /** The file in question. */

@@ -1,0 +1,210 @@
+/**
+ * The way of the rows: input -> request -> result line.
+ *
+ * One fiber reads; each request has a fiber of its own, so that there are never more than `maxOutstanding`. What a row
+ * ends as is settled when its fiber ends, in one place, whatever way it ended.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import type { Scope } from "effect/Scope"
+import { InOrder } from "../../domain/batch/InOrder.ts"
+import type { Journal } from "../../domain/batch/Journal.ts"
+import type { RawLine } from "../../domain/batch/LineSplitter.ts"
+import { DEFECT, failedLine, INVALID_ROW, invalidLine, rowFailure, savedLine } from "../../domain/batch/ResultLine.ts"
+import { type InvalidRow, type Row, readRow } from "../../domain/batch/Row.ts"
+import type { FailureSample, Tally } from "../../domain/batch/Tally.ts"
+import type { GenAiError } from "../../domain/genai/GenAiError.ts"
+import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
+import type { BatchError, BatchOptions } from "../../services/BatchRunner.ts"
+import type { GenAiClient } from "../../services/GenAiClient.ts"
+import type { InputFile } from "./BatchPaths.ts"
+import type { Gate } from "./Gate.ts"
+import * as JournalScan from "./JournalScan.ts"
+import type { LineReader } from "./LineReader.ts"
+import type { ResultWriters } from "./ResultFiles.ts"
+
+export interface PipelineOptions {
+  readonly options: BatchOptions
+  readonly input: InputFile
+  readonly reader: LineReader
+  readonly writers: ResultWriters
+  readonly client: GenAiClient["Service"]
+  readonly journal: Journal
+  /** Whether the input was compared with the journal before; otherwise each row is as it comes. */
+  readonly verified: boolean
+  readonly tally: Tally
+  /** Opened when a row is settled or a file is written. */
+  readonly gate: Gate
+}
+
+export interface Pipeline {
+  /** Runs to the end of the input, or until told to stop, and then until every row that was read is settled. */
+  readonly run: Effect.Effect<"completed" | "interrupted", BatchError>
+  /** Reads no more rows. From now on a row that the client rejects is left for a later run. */
+  readonly stop: Effect.Effect<void>
+  /** Gives up the rows that are not answered yet. */
+  readonly abandon: Effect.Effect<void>
+}
+
+/** Rows that are read and not settled hold at most so many bytes of input: 256 MiB. One row may always be read. */
+const MAX_BYTES = 256 * 1024 * 1024
+/** Reading waits while a file's writer is so many characters behind. */
+const MAX_BACKLOG = 1024 * 1024
+
+/** How a row ended. */
+type Ending =
+  | { readonly _tag: "Saved"; readonly line: string }
+  | { readonly _tag: "Failed"; readonly line: string; readonly failure: FailureSample }
+  /** Not answered, and to be sent by a later run. */
+  | { readonly _tag: "Dropped" }
+
+/** A row under way. */
+interface Admitted {
+  /** Position among the rows of this run. */
+  readonly number: number
+  /** Length of its line. */
+  readonly bytes: number
+}
+
+interface Settled {
+  readonly admitted: Admitted
+  readonly ending: Ending
+}
+
+export const make = Effect.fnUntraced(function* ({
+  client,
+  gate,
+  input,
+  journal,
+  options,
+  reader,
+  tally,
+  verified,
+  writers
+}: PipelineOptions): Effect.fn.Return<Pipeline, never, Scope> {
+  const calls = yield* FiberSet.make<GenAiAnswer, GenAiError>()
+  const fork = yield* FiberSet.runtime(calls)()
+  const stopped = yield* Deferred.make<void>()
+  const limit = options.limit ?? Number.POSITIVE_INFINITY
+  let admittedRows = 0
+  let bytes = 0
+  let stopping = false
+  let exhausted = false
+
+  const settle = ({ admitted, ending }: Settled): void => {
+    switch (ending._tag) {
+      case "Saved":
+        writers.save.append(ending.line)
+        tally.saved += 1
+        break
+      case "Failed":
+        writers.errors.append(ending.line)
+        tally.addFailure(ending.failure, ending.failure.reason === INVALID_ROW)
+        break
+      case "Dropped":
+        tally.dropped += 1
+    }
+    tally.outstanding -= 1
+    bytes -= admitted.bytes
+    gate.look()
+  }
+  const order = new InOrder<Settled>(settle)
+  const end = (admitted: Admitted, ending: Ending): void => {
+    const settled = { admitted, ending }
+    if (options.ordered) order.put(admitted.number, settled)
+    else settle(settled)
+  }
+
+  const admit = (line: RawLine): void => {
+    const admitted = { number: admittedRows++, bytes: line.bytes.length }
+    tally.outstanding += 1
+    bytes += admitted.bytes
+    const row = readRow(line, options)
+    if (row._tag === "InvalidRow") {
+      end(admitted, invalidEnding(row))
+      return
+    }
+    // `suspend`, so that a client that throws before it gives an effect is a failed row too.
+    const call = fork(Effect.suspend(() => client.generate(row.request, { session: row.session })))
+    call.addObserver((exit) => end(admitted, endingOf(row, exit, stopping)))
+  }
+
+  const hasRoom = (): boolean =>
+    tally.outstanding < options.maxOutstanding &&
+    bytes < MAX_BYTES &&
+    writers.save.backlog() < MAX_BACKLOG &&
+    writers.errors.backlog() < MAX_BACKLOG
+
+  const feed = Effect.gen(function* () {
+    while (reader.count() < limit) {
+      if (!hasRoom()) yield* gate.until(hasRoom)
+      const line = reader.take()
+      if (line === undefined) {
+        if (yield* reader.fill) continue
+        if (reader.count() <= journal.highest) return yield* JournalScan.shorter(input, reader.count(), journal)
+        break
+      }
+      if (journal.where(line.index) === undefined) admit(line)
+      else if (!verified && JournalScan.differs(journal, line)) return yield* JournalScan.changed(input, line)
+    }
+    exhausted = true
+    tally.total = reader.count()
+  })
+
+  const run = Effect.gen(function* () {
+    // What was sent is paid for: when the input fails on the way, its answers are still waited for.
+    const fed = yield* Effect.exit(Effect.raceFirst(feed, Deferred.await(stopped)))
+    yield* gate.until(() => tally.outstanding === 0)
+    yield* fed
+    yield* writers.save.end
+    yield* writers.errors.end
+    return exhausted && tally.dropped === 0 ? ("completed" as const) : ("interrupted" as const)
+  })
+
+  return {
+    run: Effect.raceAllFirst([run, writers.save.failed, writers.errors.failed]),
+    stop: Effect.suspend(() => {
+      stopping = true
+      return Effect.asVoid(Deferred.succeed(stopped, undefined))
+    }),
+    abandon: Effect.suspend(() => {
+      stopping = true
+      return FiberSet.clear(calls)
+    })
+  }
+})
+
+const invalidEnding = (row: InvalidRow): Ending => ({
+  _tag: "Failed",
+  line: invalidLine(row),
+  failure: { line: row.index + 1, reason: INVALID_ROW, error: row.error }
+})
+
+const endingOf = (row: Row, exit: Exit.Exit<GenAiAnswer, GenAiError>, stopping: boolean): Ending => {
+  if (Exit.isSuccess(exit)) return { _tag: "Saved", line: savedLine(row, exit.value) }
+  const { cause } = exit
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  if (stopping && (error === undefined ? Cause.hasInterruptsOnly(cause) : error.reason._tag === "Rejected")) {
+    return { _tag: "Dropped" }
+  }
+  const failure = error === undefined ? defect(cause) : rowFailure(error)
+  return {
+    _tag: "Failed",
+    line: failedLine(row, failure),
+    failure: { line: row.index + 1, reason: failure.reason, error: failure.error }
+  }
+}
+
+/** A call that ended without a typed error: a bug, which costs this row and no other. */
+const defect = (cause: Cause.Cause<GenAiError>) => {
+  const what = Cause.squash(cause)
+  return {
+    reason: DEFECT,
+    error: `the call broke off by a fault in the program: ${what instanceof Error ? what.message : String(what)}`,
+    endpoint: undefined,
+    attempts: null
+  }
+}

@@ -1,0 +1,87 @@
+/** Writes lines to one file in large pieces: one writer, whole lines, in the order they came. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type { Scope } from "effect/Scope"
+import type { BatchError } from "../../services/BatchRunner.ts"
+import type { OutputSink } from "./OutputSink.ts"
+
+export interface LineWriter {
+  /** Queues a line, given without its line end. It is written within 20 ms, or when the disk comes to it. */
+  readonly append: (line: string) => void
+  /** Characters queued and not yet written. */
+  readonly backlog: () => number
+  /** Never succeeds; fails once a write has failed. What is queued then is dropped. */
+  readonly failed: Effect.Effect<never, BatchError>
+  /** Writes what is queued, waits until it is on the disk, and ends the writer. */
+  readonly end: Effect.Effect<void, BatchError>
+}
+
+/** So much is written without waiting for more. */
+const BATCH = 64 * 1024
+/** How long a line waits for more to be written with. */
+const INTERVAL = "20 millis"
+
+/**
+ * Starts a writer, to be ended with the scope.
+ *
+ * `onWritten` is called after each write: the backlog has shrunk.
+ */
+export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<LineWriter, never, Scope> =>
+  Effect.gen(function* () {
+    let lines: Array<string> = []
+    let size = 0
+    let writing = 0
+    let ending = false
+    const some = Latch.makeUnsafe(false)
+    const enough = Latch.makeUnsafe(false)
+    const failure = yield* Deferred.make<never, BatchError>()
+
+    const append = (line: string): void => {
+      lines.push(line)
+      size += line.length + 1
+      some.openUnsafe()
+      if (size >= BATCH) enough.openUnsafe()
+    }
+
+    const write = Effect.suspend(() => {
+      // A line of its own for the last line end: `join` puts it there without copying the lines once more.
+      lines.push("")
+      const batch = Buffer.from(lines.join("\n"))
+      writing = size
+      lines = []
+      size = 0
+      some.closeUnsafe()
+      enough.closeUnsafe()
+      return Effect.andThen(
+        sink.write(batch),
+        Effect.sync(() => {
+          writing = 0
+          onWritten()
+        })
+      )
+    })
+
+    const loop = Effect.gen(function* () {
+      while (!ending || size > 0) {
+        yield* some.await
+        if (!ending) yield* Effect.raceFirst(enough.await, Effect.sleep(INTERVAL))
+        if (size > 0) yield* write
+      }
+      yield* sink.sync
+    }).pipe(Effect.tapError((error) => Deferred.fail(failure, error)))
+
+    const fiber = yield* Effect.forkScoped(loop)
+
+    const end = Effect.suspend(() => {
+      ending = true
+      some.openUnsafe()
+      enough.openUnsafe()
+      return Fiber.join(fiber)
+    })
+    // Runs before the fiber is interrupted. Whoever closes the scope early has had the error from `failed`.
+    yield* Effect.addFinalizer(() => Effect.ignore(end))
+
+    return { append, backlog: () => size + writing, failed: Deferred.await(failure), end }
+  })
