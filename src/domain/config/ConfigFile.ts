@@ -31,7 +31,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { OnUnavailable, Policy } from "../dispatch/Policy.ts"
 import type { AffinityConfig, EndpointKind, RetryConfig } from "./DispatcherConfig.ts"
 import { DurationText, PositiveDurationText } from "./DurationText.ts"
-import { isSecretNameOfEndpoint, variableExample } from "./Secrets.ts"
+import { isSecretNameOfEndpoint, isVariableName, variableExample } from "./Secrets.ts"
 
 /** What holds where neither flags, file nor environment say otherwise. */
 export const Defaults = {
@@ -74,8 +74,7 @@ const EndpointName = Filled.check(
 const VariableName = TextField.check(
   Schema.makeFilter(
     (name: string) =>
-      /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
-      "must be the name of an environment variable, such as EAST_API_KEY, not the key itself"
+      isVariableName(name) || "must be the name of an environment variable, such as EAST_API_KEY, not the key itself"
   )
 )
 

@@ -26,14 +26,28 @@ export interface ConfigFlags {
 export const flagName = (field: string): string =>
   `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-const textOptions = ["kind", "model", "apiKeyEnv"] as const
-const numberOptions = ["weight", "concurrency", "queueCapacity"] as const
-const limitOptions = ["requestsPerSecond", "requestsPerMinute"] as const
-const options: ReadonlyArray<string> = [...textOptions, ...numberOptions, ...limitOptions]
+const options = [
+  "kind",
+  "model",
+  "apiKeyEnv",
+  "weight",
+  "concurrency",
+  "queueCapacity",
+  "requestsPerSecond",
+  "requestsPerMinute"
+] as const
+const textOptions: ReadonlySet<string> = new Set(["kind", "model", "apiKeyEnv"])
+type Option = (typeof options)[number]
 
-/** An endpoint in the shape of the file's, not yet checked. */
-export interface RawEndpoint {
-  readonly [field: string]: unknown
+const isOption = (text: string): text is Option => options.some((option) => option === text)
+
+/** One `--endpoint`, taken apart. */
+export interface EndpointFlag {
+  readonly name?: string
+  readonly baseUrl: string
+  /** Options as written, by name. */
+  readonly options: Readonly<Partial<Record<Option, string>>>
+  readonly problems: ReadonlyArray<ConfigProblem>
 }
 
 /** Text that is no number stays text, for the schema to say so. */
@@ -43,12 +57,10 @@ export const numberOrText = (text: string): number | string =>
 const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
 
 /** `name=URL` or `URL`. A URL may hold `=`, a name holds neither `:` nor `/`. */
-const splitName = (head: string): { readonly name: string | undefined; readonly baseUrl: string } => {
+const splitName = (head: string): { readonly name?: string; readonly baseUrl: string } => {
   const at = head.indexOf("=")
   const name = head.slice(0, at)
-  return at > 0 && !isUrl(head) && !/[:/]/.test(name)
-    ? { name, baseUrl: head.slice(at + 1) }
-    : { name: undefined, baseUrl: head }
+  return at > 0 && !isUrl(head) && !/[:/]/.test(name) ? { name, baseUrl: head.slice(at + 1) } : { baseUrl: head }
 }
 
 /**
@@ -59,31 +71,36 @@ const splitName = (head: string): { readonly name: string | undefined; readonly 
  * requestsPerMinute. The comma is there because shells leave it alone; a URL with a comma in it is written with `%2C`, or
  * goes into a config file. Values are checked later, together with those of files.
  */
-export const parseEndpointFlag = (
-  text: string,
-  path: string
-): { readonly raw: RawEndpoint; readonly problems: ReadonlyArray<ConfigProblem> } => {
+export const parseEndpointFlag = (text: string, path: string): EndpointFlag => {
   const [head = "", ...rest] = text.split(",").map((part) => part.trim())
-  const { name, baseUrl } = splitName(head)
-  const raw: Record<string, unknown> = { kind: "openai", baseUrl }
-  if (name !== undefined) raw["name"] = name
-  const limits: Record<string, unknown> = {}
+  const given: Partial<Record<Option, string>> = {}
   const problems: Array<ConfigProblem> = []
-  const seen = new Set<string>()
   for (const part of rest) {
     const at = part.indexOf("=")
     const option = at === -1 ? part : part.slice(0, at)
-    const value = part.slice(at + 1)
-    if (!options.includes(option)) problems.push({ path, message: unknownOption(option) })
-    else if (at === -1 || value === "") problems.push({ path, message: `${option} has no value; write ${option}=...` })
-    else if (seen.has(option)) problems.push({ path, message: `${option} is there twice` })
-    else if (limitOptions.some((name) => name === option)) limits[option] = numberOrText(value)
-    else raw[option] = numberOptions.some((name) => name === option) ? numberOrText(value) : value
-    seen.add(option)
+    if (!isOption(option)) problems.push({ path, message: unknownOption(option) })
+    else if (at === -1 || at === part.length - 1) {
+      problems.push({ path, message: `${option} has no value; write ${option}=...` })
+    } else if (given[option] !== undefined) problems.push({ path, message: `${option} is there twice` })
+    else given[option] = part.slice(at + 1)
   }
-  if (Object.keys(limits).length > 0) raw["limits"] = limits
-  return { raw, problems }
+  return { ...splitName(head), options: given, problems }
 }
+
+/** The same endpoint as a file would have it. */
+export const asWritten = ({ baseUrl, options }: EndpointFlag, name: string): Readonly<Record<string, unknown>> => {
+  const { requestsPerMinute, requestsPerSecond, ...own } = options
+  const limits = fieldsOf({ requestsPerMinute, requestsPerSecond })
+  return { name, kind: "openai", baseUrl, ...fieldsOf(own), limits }
+}
+
+const fieldsOf = (texts: Readonly<Partial<Record<Option, string | undefined>>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(texts).flatMap(([option, text]) => {
+      if (text === undefined) return []
+      return [[option, textOptions.has(option) ? text : numberOrText(text)]]
+    })
+  )
 
 const unknownOption = (option: string): string => {
   if (option === "") return "has an empty option; remove the surplus comma"

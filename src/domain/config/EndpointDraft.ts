@@ -13,22 +13,53 @@ import {
   readHeaders,
   variablesOf
 } from "./HeaderTemplate.ts"
-import { isSecretName } from "./Secrets.ts"
+import { isSecretName, isVariableName } from "./Secrets.ts"
 
-/** A checked endpoint. */
-export interface EndpointDraft {
+/** An environment variable that an endpoint wants, and where it was named. */
+interface Reference {
+  readonly variable: string
+  readonly path: string
+  /** Which values can be sent. */
+  readonly allowed: (value: string) => boolean
+}
+
+/** What flags say of every endpoint. */
+export interface EndpointOverrides {
+  readonly model?: string | undefined
+  readonly concurrency?: number | undefined
+  /** The variable with the key, and the flag that named it. */
+  readonly apiKey?: { readonly variable: string; readonly path: string } | undefined
+}
+
+/** An endpoint as written. */
+export interface WrittenEndpoint {
+  readonly raw: unknown
   /** Where it was written: `endpoints[0]`, `--endpoint`. */
   readonly path: string
-  readonly endpoint: EndpointFile
-  readonly headers: ReadonlyArray<HeaderTemplate>
-  /** The variable with the key, and where it was named. */
-  readonly apiKey: { readonly variable: string; readonly path: string } | undefined
+  readonly overrides: EndpointOverrides
+}
+
+/** An endpoint that was looked into. */
+export interface EndpointDraft {
+  readonly problems: ReadonlyArray<ConfigProblem>
+  /** All that can be told in spite of problems, so that missing variables come up together with them. */
+  readonly references: ReadonlyArray<Reference>
+  /** The endpoint once its variables are known; `undefined` when it has problems. */
+  readonly settle: ((variables: Variables) => EndpointConfig) | undefined
 }
 
 /** The environment, as far as it was asked for; absent when a variable is unset or empty. */
 export type Variables = ReadonlyMap<string, Redacted.Redacted<string>>
 
-const fieldsOf = (raw: unknown): Readonly<Record<string, unknown>> =>
+/** The fields of an endpoint that are looked into beyond the schema. */
+interface RawFields {
+  readonly name?: unknown
+  readonly apiKeyEnv?: unknown
+  readonly headers?: unknown
+  readonly parameters?: unknown
+}
+
+const fieldsOf = (raw: unknown): Readonly<Record<string, unknown>> & RawFields =>
   typeof raw === "object" && raw !== null && !Array.isArray(raw) ? { ...raw } : {}
 
 const parameterProblems = (parameters: unknown, path: string): ReadonlyArray<ConfigProblem> =>
@@ -39,31 +70,41 @@ const parameterProblems = (parameters: unknown, path: string): ReadonlyArray<Con
       message: "credentials do not go into parameters; put this one in an environment variable and name it in apiKeyEnv"
     }))
 
-/** An endpoint as written, checked; or every problem with it. */
-export const readEndpoint = (
-  raw: unknown,
-  path: string
-): Result.Result<EndpointDraft, ReadonlyArray<ConfigProblem>> => {
-  const { headers, parameters } = fieldsOf(raw)
+/** RFC 6750 and every provider: keys are visible ASCII, without spaces. */
+const isKey = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/** Looks into an endpoint as written. */
+export const readEndpoint = ({ overrides, path, raw }: WrittenEndpoint): EndpointDraft => {
+  const fields = fieldsOf(raw)
   const decoded = decode(EndpointFile, raw, path)
-  const read = readHeaders(fieldsOf(headers), `${path}.headers`)
+  const headers = readHeaders(fieldsOf(fields.headers), `${path}.headers`)
   const problems = [
     ...(Result.isFailure(decoded) ? decoded.failure : []),
-    ...read.problems,
-    ...parameterProblems(parameters, path)
+    ...headers.problems,
+    ...parameterProblems(fields.parameters, path)
   ]
-  if (Result.isFailure(decoded) || problems.length > 0) return Result.fail(problems)
-  const { apiKeyEnv } = decoded.success
-  const apiKey = apiKeyEnv === undefined ? undefined : { variable: apiKeyEnv, path: `${path}.apiKeyEnv` }
-  return Result.succeed({ path, endpoint: decoded.success, headers: read.templates, apiKey })
+  const named = typeof fields.apiKeyEnv === "string" && isVariableName(fields.apiKeyEnv) ? fields.apiKeyEnv : undefined
+  const apiKey = overrides.apiKey ?? (named === undefined ? undefined : { variable: named, path: `${path}.apiKeyEnv` })
+  const references = [
+    ...(apiKey === undefined ? [] : [{ ...apiKey, allowed: isKey }]),
+    ...headers.templates.flatMap((template) =>
+      variablesOf(template).map((variable) => {
+        return { variable, path: `${path}.headers.${template.name}`, allowed: isHeaderValue }
+      })
+    )
+  ]
+  const settle =
+    Result.isFailure(decoded) || problems.length > 0
+      ? undefined
+      : (variables: Variables) =>
+          settleEndpoint(decoded.success, overrides, apiKey?.variable, headers.templates, variables)
+  return { problems, references, settle }
 }
 
 /** Names that more than one endpoint has. Looks at what was written, so that other problems do not hide them. */
-export const duplicateNames = (
-  endpoints: ReadonlyArray<{ readonly raw: unknown; readonly path: string }>
-): ReadonlyArray<ConfigProblem> => {
+export const duplicateNames = (endpoints: ReadonlyArray<WrittenEndpoint>): ReadonlyArray<ConfigProblem> => {
   const first = new Map<string, string>()
-  return endpoints.flatMap(({ raw, path }) => {
+  return endpoints.flatMap(({ path, raw }) => {
     const { name } = fieldsOf(raw)
     if (typeof name !== "string") return []
     const other = first.get(name)
@@ -74,39 +115,23 @@ export const duplicateNames = (
   })
 }
 
-/** The environment variables that an endpoint needs. */
-export const variablesOfDraft = (draft: EndpointDraft): ReadonlyArray<string> => [
-  ...(draft.apiKey === undefined ? [] : [draft.apiKey.variable]),
-  ...draft.headers.flatMap(variablesOf)
-]
+/** Names without small letters are surely no keys pasted in place of a name. */
+const isPrintable = (variable: string): boolean => !/[a-z]/.test(variable) || variable.length <= 16
 
-/** Upper-case names are surely no keys pasted in place of a name. */
-const printableVariable = (variable: string): string | undefined =>
-  /[a-z]/.test(variable) && variable.length > 16 ? undefined : variable
+const unset = (variable: string): string =>
+  isPrintable(variable)
+    ? `the environment variable ${variable} is not set or empty; set it first: export ${variable}=...`
+    : "names an environment variable that is not set; is it the key itself? Put the key in a variable and write that one's name"
 
-const unset = (variable: string): string => {
-  const name = printableVariable(variable)
-  return name === undefined
-    ? "names an environment variable that is not set; is it the key itself? Put the key in a variable and write that one's name"
-    : `the environment variable ${name} is not set or empty; set it first: export ${name}=...`
-}
-
-const variableProblems = (draft: EndpointDraft, variables: Variables): ReadonlyArray<ConfigProblem> => {
-  const problems: Array<ConfigProblem> = []
-  const check = (variable: string, path: string, allowed: (text: string) => boolean) => {
+/** Variables that are missing, or hold what cannot be sent. */
+export const referenceProblems = (draft: EndpointDraft, variables: Variables): ReadonlyArray<ConfigProblem> =>
+  draft.references.flatMap(({ allowed, path, variable }) => {
     const value = variables.get(variable)
-    if (value === undefined) problems.push({ path, message: unset(variable) })
-    else if (!allowed(Redacted.value(value))) {
-      const message = `the value of ${variable} has letters that no HTTP header can carry (a line break, a space, a quote?)`
-      problems.push({ path, message: `${message}; export it anew` })
-    }
-  }
-  if (draft.apiKey !== undefined) check(draft.apiKey.variable, draft.apiKey.path, (text) => /^[\x21-\x7e]+$/.test(text))
-  for (const header of draft.headers) {
-    for (const variable of variablesOf(header)) check(variable, `${draft.path}.headers.${header.name}`, isHeaderValue)
-  }
-  return problems
-}
+    if (value === undefined) return [{ path, message: unset(variable) }]
+    if (allowed(Redacted.value(value))) return []
+    const what = isPrintable(variable) ? `the value of ${variable}` : "the variable's value"
+    return [{ path, message: `${what} has letters that no header can carry (a line break, a space?); export it anew` }]
+  })
 
 /** `https://host/v1/` and `https://host/v1` are one base; for `raw` the URL is sent as it is, and they are two. */
 const settleUrl = ({ baseUrl, kind }: EndpointFile): URL => {
@@ -115,32 +140,31 @@ const settleUrl = ({ baseUrl, kind }: EndpointFile): URL => {
   return url
 }
 
-/** The endpoint to use; or the variables that it lacks. */
-export const settleEndpoint = (
-  draft: EndpointDraft,
+const settleEndpoint = (
+  endpoint: EndpointFile,
+  overrides: EndpointOverrides,
+  apiKeyEnv: string | undefined,
+  templates: ReadonlyArray<HeaderTemplate>,
   variables: Variables
-): Result.Result<EndpointConfig, ReadonlyArray<ConfigProblem>> => {
-  const problems = variableProblems(draft, variables)
-  if (problems.length > 0) return Result.fail(problems)
-  const { endpoint, apiKey } = draft
+): EndpointConfig => {
   const { timeouts = {} } = endpoint
   const lookup = (variable: string): string | undefined => {
     const value = variables.get(variable)
     return value === undefined ? undefined : Redacted.value(value)
   }
-  const headers = draft.headers.flatMap((template) => {
+  const headers = templates.flatMap((template) => {
     const value = fillTemplate(template, lookup)
     return value === undefined ? [] : [{ template, value }]
   })
-  return Result.succeed({
+  return {
     name: endpoint.name,
     kind: endpoint.kind,
     baseUrl: settleUrl(endpoint),
-    model: endpoint.model,
-    apiKeyEnv: apiKey?.variable,
-    apiKey: apiKey === undefined ? undefined : variables.get(apiKey.variable),
+    model: overrides.model ?? endpoint.model,
+    apiKeyEnv,
+    apiKey: apiKeyEnv === undefined ? undefined : variables.get(apiKeyEnv),
     weight: endpoint.weight ?? Defaults.endpoint.weight,
-    concurrency: endpoint.concurrency ?? Defaults.endpoint.concurrency,
+    concurrency: overrides.concurrency ?? endpoint.concurrency ?? Defaults.endpoint.concurrency,
     queueCapacity: endpoint.queueCapacity ?? Defaults.endpoint.queueCapacity,
     limits: endpoint.limits ?? {},
     timeouts: {
@@ -151,5 +175,5 @@ export const settleEndpoint = (
     },
     parameters: endpoint.parameters ?? {},
     headers: makeHeaders(headers)
-  })
+  }
 }

@@ -7,7 +7,7 @@
 import * as Redactable from "effect/Redactable"
 import * as Result from "effect/Result"
 import { type ConfigProblem, printPath } from "./ConfigError.ts"
-import { isSecretHeader, looksLikeKey, variableExample } from "./Secrets.ts"
+import { isSecretHeader, isVariableName, looksLikeKey, variableExample } from "./Secrets.ts"
 
 type Part = { readonly text: string } | { readonly variable: string }
 
@@ -39,7 +39,7 @@ const splitTemplate = (written: string): Result.Result<ReadonlyArray<Part>, stri
     parts.push({ text: written.slice(from, match.index) })
     from = match.index + whole.length
     if (variable === undefined) parts.push({ text: "${" })
-    else if (end === "" || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) {
+    else if (end === "" || !isVariableName(variable)) {
       return Result.fail(`has a \${ that names no variable; write ${variableExample}, or $\${ for a plain \${`)
     } else parts.push({ variable })
   }

@@ -2,11 +2,24 @@
 import * as Result from "effect/Result"
 import type { ConfigProblem } from "./ConfigError.ts"
 import { ConfigFile, Defaults, EnvironmentSettings, FlagSettings } from "./ConfigFile.ts"
-import { type ConfigFlags, flagName, numberOrText, parseEndpointFlag, type RawEndpoint } from "./ConfigFlags.ts"
+import {
+  asWritten,
+  type ConfigFlags,
+  type EndpointFlag,
+  flagName,
+  numberOrText,
+  parseEndpointFlag
+} from "./ConfigFlags.ts"
 import { decode } from "./DecodeConfig.ts"
 import type { AffinityConfig, DispatcherConfig, RetryConfig } from "./DispatcherConfig.ts"
 import { formatDuration } from "./DurationText.ts"
-import { duplicateNames, type EndpointDraft, readEndpoint } from "./EndpointDraft.ts"
+import {
+  duplicateNames,
+  type EndpointDraft,
+  type EndpointOverrides,
+  readEndpoint,
+  type WrittenEndpoint
+} from "./EndpointDraft.ts"
 
 /** The environment variables that give settings their default. */
 export const environmentNames = {
@@ -54,25 +67,21 @@ export const mergeConfig = (
   const environment: typeof EnvironmentSettings.Type = settle(decodeEnvironment(sources.environment, overridden)) ?? {}
 
   const retry = settleRetry(file.retry)
-  if (retry.capMs < retry.baseMs) {
-    problems.push({
-      path: "retry.cap",
-      message: `${formatDuration(retry.capMs)} is shorter than retry.base, ${formatDuration(retry.baseMs)}; make it at least as long`
-    })
-  }
-
+  problems.push(...retryProblems(retry))
   const written =
     sources.flags.endpoints.length > 0
       ? readEndpointFlags(sources.flags.endpoints, flags, problems)
-      : listOf(fieldsOf(sources.document)["endpoints"]).map((raw, index) => ({ raw, path: `endpoints[${index}]` }))
+      : listOf(fieldsOf(sources.document).endpoints).map((raw, index) => {
+          return {
+            raw,
+            path: `endpoints[${index}]`,
+            overrides: { model: flags.model, concurrency: flags.concurrency, apiKey: keyOfFlag(flags) }
+          }
+        })
   if (written.length === 0 && !problems.some(({ path }) => path === "endpoints" || path === "")) {
     problems.push({ path: hasFile ? "endpoints" : "", message: noEndpoints })
   }
   problems.push(...duplicateNames(written))
-  const drafts = written.flatMap(({ raw, path }) => {
-    const draft = settle(readEndpoint(raw, path))
-    return draft === undefined ? [] : [overrideByFlags(draft, flags, sources.flags.endpoints.length > 0)]
-  })
 
   const draft = {
     settings: {
@@ -83,18 +92,22 @@ export const mergeConfig = (
       retry,
       affinity: settleAffinity(file.affinity)
     },
-    endpoints: drafts
+    endpoints: written.map(readEndpoint)
   }
+  problems.push(...draft.endpoints.flatMap((endpoint) => endpoint.problems))
   return { draft, problems }
 }
 
-const fieldsOf = (document: unknown): Readonly<Record<string, unknown>> =>
+const fieldsOf = (document: unknown): Readonly<Record<string, unknown>> & { readonly endpoints?: unknown } =>
   typeof document === "object" && document !== null ? { ...document } : {}
 
 const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
-const givenSettings = ({ config: _config, endpoints: _endpoints, ...flags }: ConfigFlags): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
+/** Picked by name: callers may pass all flags of a command, those included that are no configuration. */
+const givenSettings = (flags: ConfigFlags): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(flags).filter(([name, value]) => value !== undefined && Object.hasOwn(FlagSettings.fields, name))
+  )
 
 const underFlagNames = <A>(result: Result.Result<A, ReadonlyArray<ConfigProblem>>) =>
   Result.mapError(result, (problems) => problems.map(({ path, message }) => ({ path: flagName(path), message })))
@@ -122,6 +135,12 @@ const settleRetry = (retry: ConfigFile["retry"]): RetryConfig => {
   }
 }
 
+const retryProblems = ({ baseMs, capMs }: RetryConfig): ReadonlyArray<ConfigProblem> => {
+  if (capMs >= baseMs) return []
+  const message = `${formatDuration(capMs)} is shorter than retry.base, ${formatDuration(baseMs)}; make it at least as long`
+  return [{ path: "retry.cap", message }]
+}
+
 const settleAffinity = (affinity: ConfigFile["affinity"]): AffinityConfig | undefined =>
   affinity === undefined
     ? undefined
@@ -132,27 +151,41 @@ const settleAffinity = (affinity: ConfigFile["affinity"]): AffinityConfig | unde
         onUnavailable: affinity.onUnavailable ?? Defaults.affinity.onUnavailable
       }
 
-/** `--endpoint` values as endpoints of a file; those without a name are called after their host. */
+type Flags = typeof FlagSettings.Type
+
+const keyOfFlag = ({ apiKeyEnv }: Flags): EndpointOverrides["apiKey"] =>
+  apiKeyEnv === undefined ? undefined : { variable: apiKeyEnv, path: flagName("apiKeyEnv") }
+
+/**
+ * `--endpoint` values as endpoints of a file; those without a name are called after their host. The flags for every
+ * endpoint leave alone what an `--endpoint` says of itself.
+ */
 const readEndpointFlags = (
   texts: ReadonlyArray<string>,
-  flags: typeof FlagSettings.Type,
+  flags: Flags,
   problems: Array<ConfigProblem>
-): ReadonlyArray<{ readonly raw: RawEndpoint; readonly path: string }> => {
+): ReadonlyArray<WrittenEndpoint> => {
   const parsed = texts.map((text, index) => {
     const path = texts.length === 1 ? "--endpoint" : `--endpoint[${index}]`
-    const { raw, problems: found } = parseEndpointFlag(text, path)
-    problems.push(...found)
-    return { raw, path }
+    return { path, flag: parseEndpointFlag(text, path) }
   })
-  const taken = new Set(parsed.flatMap(({ raw }) => (typeof raw["name"] === "string" ? [raw["name"]] : [])))
-  return parsed.map(({ raw, path }) => {
-    const name = raw["name"] ?? freeName(hostOf(raw["baseUrl"]), taken)
-    const key = raw["apiKeyEnv"] ?? flags.apiKeyEnv ?? usualVariable(raw)
-    return { raw: { ...raw, name, ...(key === undefined ? {} : { apiKeyEnv: key }) }, path }
+  problems.push(...parsed.flatMap(({ flag }) => flag.problems))
+  const taken = new Set(parsed.flatMap(({ flag }) => (flag.name === undefined ? [] : [flag.name])))
+  return parsed.map(({ flag, path }) => {
+    const { apiKeyEnv, concurrency, model } = flag.options
+    return {
+      raw: asWritten(flag, flag.name ?? freeName(hostOf(flag.baseUrl), taken)),
+      path,
+      overrides: {
+        model: model === undefined ? flags.model : undefined,
+        concurrency: concurrency === undefined ? flags.concurrency : undefined,
+        apiKey: apiKeyEnv === undefined ? (keyOfFlag(flags) ?? usualKey(flag, path)) : undefined
+      }
+    }
   })
 }
 
-const hostOf = (baseUrl: unknown): string => URL.parse(String(baseUrl))?.host || "endpoint"
+const hostOf = (baseUrl: string): string => URL.parse(baseUrl)?.host || "endpoint"
 
 const freeName = (wanted: string, taken: Set<string>): string => {
   let name = wanted
@@ -162,25 +195,8 @@ const freeName = (wanted: string, taken: Set<string>): string => {
 }
 
 /** OpenAI's own variable goes to OpenAI's own host, encrypted, and never to another. */
-const usualVariable = (raw: RawEndpoint): string | undefined => {
-  const url = URL.parse(String(raw["baseUrl"]))
-  const openAi = raw["kind"] === "openai" && url?.protocol === "https:" && url.hostname === "api.openai.com"
-  return openAi ? "OPENAI_API_KEY" : undefined
-}
-
-/** Flags for every endpoint win over the file, and leave alone what an `--endpoint` says of itself. */
-const overrideByFlags = (draft: EndpointDraft, flags: typeof FlagSettings.Type, isFlag: boolean): EndpointDraft => {
-  const { endpoint } = draft
-  const model = isFlag ? (endpoint.model ?? flags.model) : (flags.model ?? endpoint.model)
-  const concurrency = isFlag ? (endpoint.concurrency ?? flags.concurrency) : (flags.concurrency ?? endpoint.concurrency)
-  const fromFlag = flags.apiKeyEnv !== undefined && (!isFlag || endpoint.apiKeyEnv === flags.apiKeyEnv)
-  return {
-    ...draft,
-    endpoint: {
-      ...endpoint,
-      ...(model === undefined ? {} : { model }),
-      ...(concurrency === undefined ? {} : { concurrency })
-    },
-    apiKey: fromFlag ? { variable: flags.apiKeyEnv, path: "--api-key-env" } : draft.apiKey
-  }
+const usualKey = ({ baseUrl, options }: EndpointFlag, path: string): EndpointOverrides["apiKey"] => {
+  const url = URL.parse(baseUrl)
+  const isOpenAi = url?.protocol === "https:" && url.hostname === "api.openai.com"
+  return isOpenAi && (options.kind ?? "openai") === "openai" ? { variable: "OPENAI_API_KEY", path } : undefined
 }

@@ -67,3 +67,6 @@ export const printableName = (name: string): string | undefined =>
 /** How a variable is written in a header's value; quoted in YAML, where braces have a meaning of their own. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: users write it so
 export const variableExample = '"${NAME}"'
+
+/** Whether a text can be the name of an environment variable in every shell. */
+export const isVariableName = (text: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(text)

@@ -6,10 +6,10 @@ import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { ConfigError, type ConfigProblem } from "../../domain/config/ConfigError.ts"
+import { ConfigError } from "../../domain/config/ConfigError.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
-import { settleEndpoint, type Variables, variablesOfDraft } from "../../domain/config/EndpointDraft.ts"
+import { referenceProblems, type Variables } from "../../domain/config/EndpointDraft.ts"
 import { environmentNames, mergeConfig } from "../../domain/config/MergeConfig.ts"
 import { parseYaml } from "./YamlDocument.ts"
 
@@ -55,9 +55,19 @@ export const describeSource = (source: ConfigSource): string => {
     : `endpoints and settings from ${file}`
 }
 
-/** A variable's value; none when it is unset or empty. What cannot be read counts as unset. */
-const readVariable = (name: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>> =>
-  Config.Redacted(name).pipe(Effect.option, Effect.map(Option.filter((value) => Redacted.value(value).trim() !== "")))
+/** A variable's value; none when it is unset or empty. */
+const readVariable = Effect.fnUntraced(function* (name: string) {
+  const value = yield* Effect.asSome(Config.Redacted(name)).pipe(
+    Effect.catch(({ cause }) =>
+      cause._tag === "SourceError"
+        ? Effect.fail(new ConfigError({ source: "environment", problems: [{ path: name, message: unreadable }] }))
+        : Effect.succeedNone
+    )
+  )
+  return Option.filter(value, (text) => Redacted.value(text).trim() !== "")
+})
+
+const unreadable = "the place that holds this variable cannot be read; check the program's ConfigProvider"
 
 const readVariables = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
   const variables = new Map<string, Redacted.Redacted<string>>()
@@ -146,15 +156,11 @@ export const load = Effect.fn("ConfigLoader.load")(function* (
   const environment = textsOf(yield* readVariables(Object.values(environmentNames)))
   const { draft, problems: found } = mergeConfig({ flags: options.flags, document, environment })
 
-  const problems: Array<ConfigProblem> = [...found]
-  const variables = yield* readVariables(draft.endpoints.flatMap(variablesOfDraft))
-  const endpoints = draft.endpoints.flatMap((endpoint) => {
-    const settled = settleEndpoint(endpoint, variables)
-    if (Result.isSuccess(settled)) return [settled.success]
-    problems.push(...settled.failure)
-    return []
-  })
+  const names = draft.endpoints.flatMap(({ references }) => references.map(({ variable }) => variable))
+  const variables = yield* readVariables(names)
+  const problems = [...found, ...draft.endpoints.flatMap((endpoint) => referenceProblems(endpoint, variables))]
   if (problems.length > 0) return yield* new ConfigError({ source: file?.path ?? "flags", problems })
+  const endpoints = draft.endpoints.flatMap(({ settle }) => (settle === undefined ? [] : [settle(variables)]))
   return {
     config: { ...draft.settings, endpoints },
     source: {

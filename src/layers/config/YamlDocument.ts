@@ -7,8 +7,7 @@ import type { ConfigProblem } from "../../domain/config/ConfigError.ts"
 const sentences: Readonly<Partial<Record<YAMLError["code"], string>>> = {
   BAD_ALIAS: "an alias (*name) needs an anchor (&name) of that name before it",
   BAD_DQ_ESCAPE: 'a backslash in "double quotes" starts an escape that YAML does not know; use single quotes',
-  BAD_INDENT:
-    "the indentation does not fit the lines above; give fields that belong together the same number of spaces",
+  BAD_INDENT: "the indentation does not fit the lines above; or is a bracket or quote above not closed?",
   BAD_SCALAR_START: "a text cannot start with this letter; put it in quotes",
   BLOCK_AS_IMPLICIT_KEY:
     "a value stands where only one name can stand; start a new line, or put text with a colon in quotes",
@@ -38,7 +37,7 @@ const problemOf = (error: YAMLError, lines: LineCounter): ConfigProblem => {
  */
 export const parseYaml = (text: string): Result.Result<unknown, ReadonlyArray<ConfigProblem>> => {
   const lineCounter = new LineCounter()
-  const document = parseDocument(text, { lineCounter, logLevel: "silent", merge: true, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter, logLevel: "error", merge: true, prettyErrors: false })
   const errors = [...document.errors, ...document.warnings]
   if (errors.length > 0) return Result.fail(errors.map((error) => problemOf(error, lineCounter)))
   return Result.try({
