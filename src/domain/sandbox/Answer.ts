@@ -38,29 +38,19 @@ export function makeAnswer(seed: number, call: SandboxCall, meanTokens: number):
   const random = new Prng(seed, hash)
   const wanted = Math.max(1, Math.round(meanTokens * (0.5 + random.uniform())))
   const cut = call.maxTokens !== undefined && call.maxTokens < wanted
-  const text = cut
-    ? prose(random, call.maxTokens * CHARS_PER_TOKEN).trimEnd()
-    : `${prose(random, wanted * CHARS_PER_TOKEN - 1).replace(/[^a-z]+$/, "")}.`
+  const text = cut ? prose(random, call.maxTokens * CHARS_PER_TOKEN) : `${prose(random, wanted * CHARS_PER_TOKEN - 1)}.`
   return { text, promptTokens, completionTokens: tokensOf(text), cut }
 }
 
 const tokensOf = (text: string): number => Math.ceil(text.length / CHARS_PER_TOKEN)
 
-/** Sentences of 5 to 12 words, cut at `chars` characters. */
+/** Sentences, cut at `chars` characters; the last character is a letter. */
 function prose(random: Prng, chars: number): string {
   let text = ""
-  let left = 0
-  while (text.length < chars) {
-    const word = WORDS[random.uint32() % WORDS.length]!
-    if (left === 0) {
-      left = 5 + (random.uint32() % 8)
-      text += `${text === "" ? "" : ". "}${word[0]!.toUpperCase()}${word.slice(1)}`
-    } else {
-      text += ` ${word}`
-    }
-    left -= 1
-  }
-  return text.slice(0, chars)
+  while (text.length < chars) text += SENTENCES[random.uint32() % SENTENCES.length]!
+  let end = chars
+  while (text[end - 1] === " " || text[end - 1] === ".") end -= 1
+  return text.slice(0, end)
 }
 
 const WORDS: ReadonlyArray<string> = (
@@ -76,3 +66,11 @@ const WORDS: ReadonlyArray<string> = (
   "until up use useful value very view was water way we well were what when where which while whole why will with " +
   "within without word work world would year yet you"
 ).split(" ")
+
+/** Made once: an answer is put together from whole sentences, as it must cost little (benchmarks run against it). */
+const SENTENCES: ReadonlyArray<string> = Array.from({ length: 512 }, (_, index) => {
+  const random = new Prng(0, index)
+  const words = Array.from({ length: 5 + (random.uint32() % 8) }, () => WORDS[random.uint32() % WORDS.length]!)
+  const sentence = words.join(" ")
+  return `${sentence[0]!.toUpperCase()}${sentence.slice(1)}. `
+})

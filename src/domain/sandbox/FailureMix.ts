@@ -1,7 +1,7 @@
 /** Which failures the sandbox makes up, and how often. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { didYouMean } from "./Words.ts"
+import { hint } from "./Hint.ts"
 
 /**
  * What can go wrong, by the names that users write.
@@ -55,7 +55,7 @@ export function parseFailureMix(text: string): Result.Result<FailureMix, string>
     const at = part.indexOf("=")
     const name = (at < 0 ? part : part.slice(0, at)).trim()
     if (!isFaultName(name)) {
-      return Result.fail(`"${name}" is no failure${didYouMean(name, NAMES) || `; known: ${NAMES.join(", ")}`}`)
+      return Result.fail(`"${name}" is no failure${hint(name, NAMES)}`)
     }
     const written = at < 0 ? "" : part.slice(at + 1).trim()
     const share = Number(written)

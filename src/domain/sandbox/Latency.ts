@@ -1,10 +1,11 @@
 /** How long answers take: a distribution, its textual form, and samples of it. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { formatDuration, maxDurationMs, parseDuration } from "../config/DurationText.ts"
+import { hint } from "./Hint.ts"
 import type { Prng } from "./Prng.ts"
-import { didYouMean, formatDuration, MAX_DURATION_MS, parseDuration } from "./Words.ts"
 
-const Millis = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: MAX_DURATION_MS }))
+const Millis = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: maxDurationMs }))
 
 /** Times are in milliseconds; samples below 0 count as 0. */
 export const Latency = Schema.Union([
@@ -52,9 +53,7 @@ export function parseLatency(text: string): Result.Result<Latency, string> {
         sigma
       }))
     default:
-      return Result.fail(
-        `"${kind}" is no distribution${didYouMean(kind, KINDS) || `; known: ${Object.values(FORMS).join(", ")}`}`
-      )
+      return Result.fail(`"${kind}" is no distribution${hint(kind, KINDS, Object.values(FORMS))}`)
   }
 }
 
@@ -72,7 +71,7 @@ export function formatLatency(latency: Latency): string {
   }
 }
 
-/** One latency in milliseconds, from 0 to `MAX_DURATION_MS`. */
+/** One latency in milliseconds, from 0 to `maxDurationMs`. */
 export function sampleLatency(latency: Latency, random: Prng): number {
   switch (latency._tag) {
     case "fixed":
@@ -80,9 +79,9 @@ export function sampleLatency(latency: Latency, random: Prng): number {
     case "uniform":
       return latency.minMs + (latency.maxMs - latency.minMs) * random.uniform()
     case "normal":
-      return Math.min(Math.max(0, latency.meanMs + latency.deviationMs * random.normal()), MAX_DURATION_MS)
+      return Math.min(Math.max(0, latency.meanMs + latency.deviationMs * random.normal()), maxDurationMs)
     case "lognormal":
-      return Math.min(latency.medianMs * Math.exp(latency.sigma * random.normal()), MAX_DURATION_MS)
+      return Math.min(latency.medianMs * Math.exp(latency.sigma * random.normal()), maxDurationMs)
   }
 }
 

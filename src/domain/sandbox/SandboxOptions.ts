@@ -4,10 +4,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { DurationText } from "../config/DurationText.ts"
 import { FailureMix, formatFailureMix, parseFailureMix } from "./FailureMix.ts"
+import { hint } from "./Hint.ts"
 import { formatLatency, Latency, parseLatency } from "./Latency.ts"
 import { SandboxError } from "./SandboxError.ts"
-import { didYouMean, formatDuration, parseDuration } from "./Words.ts"
 
 /** A value that users write as text. */
 const written = <S extends Schema.Constraint>(
@@ -52,9 +53,7 @@ export const SandboxOptions = Schema.Struct({
     Schema.withDecodingDefaultType(Effect.succeed<FailureMix>([]))
   ),
   /** What made-up failures `429-retry-after` ask to wait: milliseconds, written as a duration. Default: `1s`. */
-  retryAfter: written(Schema.Finite, parseDuration, formatDuration).pipe(
-    Schema.withDecodingDefaultType(Effect.succeed(1000))
-  ),
+  retryAfter: DurationText.pipe(Schema.withDecodingDefaultType(Effect.succeed(1000))),
   /** Most requests admitted in any second; above it they get a 429. Default: no limit. */
   requestsPerSecond: Schema.optional(whole(1, 10_000_000)),
   /** Most requests admitted in any minute; above it they get a 429. Default: no limit. */
@@ -91,7 +90,7 @@ export function settleOptions(
     const field = String(issue?.path?.[0] ?? "")
     const message = FIELDS.includes(field)
       ? `${nameOf(field)}: ${issue?.message}`
-      : `The sandbox has no setting "${field}"${didYouMean(field, FIELDS)}`
+      : `The sandbox has no setting "${field}"${hint(field, FIELDS)}`
     return new SandboxError({ reason: "InvalidOption", message })
   })
 }

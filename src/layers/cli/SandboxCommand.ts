@@ -6,80 +6,80 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { formatFailureMix } from "../../domain/sandbox/FailureMix.ts"
+import { FaultName, formatFailureMix } from "../../domain/sandbox/FailureMix.ts"
 import { formatLatency } from "../../domain/sandbox/Latency.ts"
 import { SandboxError } from "../../domain/sandbox/SandboxError.ts"
-import { type SandboxInput, type SandboxOptions, settleOptions } from "../../domain/sandbox/SandboxOptions.ts"
+import {
+  ANY_MODEL,
+  type SandboxInput,
+  type SandboxOptions,
+  settleOptions
+} from "../../domain/sandbox/SandboxOptions.ts"
 import type { SandboxStats } from "../../domain/sandbox/SandboxStats.ts"
 import * as SandboxServer from "../sandbox/SandboxServer.ts"
 
+const text = (name: string, metavar: string, description: string, fallback: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.withDefault(fallback))
+
+const number = (name: string, description: string) =>
+  Flag.Int(name).pipe(Flag.withMetavar("N"), Flag.withDescription(description))
+
 const flags = {
-  port: Flag.Int("port").pipe(
-    Flag.withDescription("Port to listen on, 0 for any free one (default 8080)"),
-    Flag.withDefault(8080)
-  ),
-  host: Flag.String("host").pipe(
-    Flag.withDescription("Address to listen on (default 127.0.0.1, this machine only)"),
-    Flag.withDefault("127.0.0.1")
-  ),
-  seed: Flag.Int("seed").pipe(
-    Flag.withDescription("Decides latencies, failures and answers: the same seed gives the same ones (default 1)"),
+  port: number("port", "Port to listen on, 0 for any free one. Default: 8080").pipe(Flag.withDefault(8080)),
+  host: text("host", "ADDRESS", "Address to listen on. Default: 127.0.0.1, this machine only", "127.0.0.1"),
+  seed: number("seed", "Decides latencies, failures and answers: the same seed gives the same ones. Default: 1").pipe(
     Flag.withDefault(1)
   ),
-  latency: Flag.String("latency").pipe(
-    Flag.withDescription(
-      "How long answers take: fixed:50ms, uniform:50ms-500ms, normal:MEAN,DEVIATION or lognormal:MEDIAN,SIGMA such as " +
-        "lognormal:200ms,0.5 (default fixed:0ms)"
-    ),
-    Flag.withDefault("fixed:0ms")
+  latency: text(
+    "latency",
+    "SPEC",
+    "How long answers take: fixed:50ms, uniform:50ms-500ms, normal:MEAN,DEVIATION such as normal:200ms,50ms, or " +
+      "lognormal:MEDIAN,SIGMA such as lognormal:200ms,0.5. Default: fixed:0ms",
+    "fixed:0ms"
   ),
-  failures: Flag.String("failures").pipe(
-    Flag.withDescription(
-      "Failures and their shares, such as 429=0.02,500=0.01. Names: 429, 429-retry-after, 500, 503, 529, reset, stall, " +
-        "stall-body, truncated, empty, html (default none)"
-    ),
-    Flag.withDefault("")
+  failures: text(
+    "failures",
+    "MIX",
+    `Failures and their shares, such as 429=0.02,500=0.01. Names: ${FaultName.literals.join(", ")}. Default: none`,
+    ""
   ),
-  retryAfter: Flag.String("retry-after").pipe(
-    Flag.withDescription("What the failure 429-retry-after asks to wait (default 1s)"),
-    Flag.withDefault("1s")
-  ),
-  requestsPerSecond: Flag.Int("requests-per-second").pipe(
-    Flag.withDescription("Answer 429 above so many requests in any second (default no limit)"),
-    Flag.optional
-  ),
-  requestsPerMinute: Flag.Int("requests-per-minute").pipe(
-    Flag.withDescription("Answer 429 above so many requests in any minute (default no limit)"),
-    Flag.optional
-  ),
+  retryAfter: text("retry-after", "TIME", "What the failure 429-retry-after asks to wait. Default: 1s", "1s"),
+  requestsPerSecond: number(
+    "requests-per-second",
+    "Answer 429 above so many requests in any second. Default: no limit"
+  ).pipe(Flag.optional),
+  requestsPerMinute: number(
+    "requests-per-minute",
+    "Answer 429 above so many requests in any minute. Default: no limit"
+  ).pipe(Flag.optional),
   apiKeyEnv: Flag.String("api-key-env").pipe(
-    Flag.withDescription(
-      "Name of an environment variable that holds an accepted API key; repeat it, or separate names by commas, for " +
-        "several (default any key is accepted, and none)"
-    ),
     Flag.withMetavar("NAME"),
+    Flag.withDescription(
+      "The environment variable that holds an accepted API key; may be repeated, or name several with commas between. " +
+        "Default: any key is accepted, and none"
+    ),
     Flag.atLeast(0)
   ),
-  answerTokens: Flag.Int("answer-tokens").pipe(
-    Flag.withDescription("Mean length of the answers in tokens, about four characters each (default 64)"),
-    Flag.withDefault(64)
-  ),
+  answerTokens: number(
+    "answer-tokens",
+    "Mean length of the answers in tokens, about four characters each. Default: 64"
+  ).pipe(Flag.withDefault(64)),
   model: Flag.String("model").pipe(
-    Flag.withDescription("A model there is, others get a 404; repeat it for several (default any model)"),
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("A model that there is, others get a 404; may be repeated. Default: any model"),
     Flag.atLeast(0)
   ),
-  maxConcurrency: Flag.Int("max-concurrency").pipe(
-    Flag.withDescription("Answer 503 above so many requests at once (default no limit)"),
+  maxConcurrency: number("max-concurrency", "Answer 503 above so many requests at once. Default: no limit").pipe(
     Flag.optional
   )
-} as const
+}
 
 /** Runs a sandbox server until it is interrupted. Fails with `SandboxError` when a setting is wrong. */
 export const sandboxCommand = Command.make(
   "sandbox",
   flags,
   Effect.fnUntraced(function* (given) {
-    const { apiKeyEnv, model, requestsPerSecond, requestsPerMinute, maxConcurrency, ...plain } = given
+    const { apiKeyEnv, model: models, requestsPerSecond, requestsPerMinute, maxConcurrency, ...plain } = given
     const apiKeys = yield* readKeys(apiKeyEnv)
     const options = yield* Effect.fromResult(
       settleOptions(
@@ -89,16 +89,16 @@ export const sandboxCommand = Command.make(
           requestsPerMinute: Option.getOrUndefined(requestsPerMinute),
           maxConcurrency: Option.getOrUndefined(maxConcurrency),
           apiKeys,
-          models: isNonEmpty(model) ? model : undefined
+          models: isNonEmpty(models) ? models : undefined
         },
         flagOf
       )
     )
     const sandbox = yield* SandboxServer.serve(options)
+    const model = options.models?.[0] ?? ANY_MODEL
     yield* Console.log(`sandbox listening on ${sandbox.url} (${describe(options)})`)
-    yield* Console.log(
-      `try it: genai-dispatcher run FILE --endpoint ${sandbox.url}   what it saw: curl ${statsUrl(sandbox.url)}`
-    )
+    yield* Console.log(`  use it:         genai-dispatcher run FILE --endpoint ${sandbox.url},model=${model}`)
+    yield* Console.log(`  what it sees:   curl ${sandbox.url.replace(/\/v1$/, "/stats")}`)
     return yield* Effect.never.pipe(
       Effect.ensuring(Effect.flatMap(sandbox.stats, (stats) => Console.log(`sandbox stopped: ${summarize(stats)}`)))
     )
@@ -142,8 +142,6 @@ const flagOf = (field: string): string =>
   field === "models" ? "--model" : `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
 const isNonEmpty = (names: ReadonlyArray<string>): names is readonly [string, ...Array<string>] => names.length > 0
-
-const statsUrl = (url: string): string => url.replace(/\/v1$/, "/stats")
 
 /** The settings that are not the default, in few words. */
 function describe(options: SandboxOptions): string {

@@ -45,26 +45,14 @@ export const openAiDialect: Dialect = {
   answer: (call: SandboxCall, answer: SandboxAnswer, identity: ReplyIdentity) => ({
     status: 200,
     headers: JSON_HEADERS,
-    body: JSON.stringify({
-      id: `chatcmpl-${identity.id}`,
-      object: "chat.completion",
-      created: identity.created,
-      model: call.model,
-      choices: [
-        {
-          index: 0,
-          message: { role: "assistant", content: answer.text, refusal: null },
-          logprobs: null,
-          finish_reason: answer.cut ? "length" : "stop"
-        }
-      ],
-      usage: {
-        prompt_tokens: answer.promptTokens,
-        completion_tokens: answer.completionTokens,
-        total_tokens: answer.promptTokens + answer.completionTokens
-      },
-      system_fingerprint: "fp_sandbox"
-    })
+    // By hand, which costs far less than JSON.stringify of the whole: it is done for every request.
+    body:
+      `{"id":"chatcmpl-${identity.id}","object":"chat.completion","created":${identity.created},` +
+      `"model":${JSON.stringify(call.model)},"choices":[{"index":0,"message":{"role":"assistant",` +
+      `"content":${JSON.stringify(answer.text)},"refusal":null},"logprobs":null,` +
+      `"finish_reason":"${answer.cut ? "length" : "stop"}"}],"usage":{"prompt_tokens":${answer.promptTokens},` +
+      `"completion_tokens":${answer.completionTokens},` +
+      `"total_tokens":${answer.promptTokens + answer.completionTokens}},"system_fingerprint":"fp_sandbox"}`
   }),
 
   refuse: (refusal: Refusal) => {

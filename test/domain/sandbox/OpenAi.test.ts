@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import { goDuration, openAiDialect } from "../../../src/domain/sandbox/dialects/OpenAi.ts"
+
+const user = { role: "user", content: "hi" }
+
+const read = (body: unknown, models?: ReadonlyArray<string>) =>
+  openAiDialect.readCall("/v1/chat/completions", typeof body === "string" ? body : JSON.stringify(body), models)
+
+const decodeError = Schema.decodeUnknownSync(
+  Schema.fromJsonString(Schema.Struct({ error: Schema.Record(Schema.String, Schema.Unknown) }))
+)
+
+const refusal = (body: unknown, models?: ReadonlyArray<string>) => {
+  const reply = openAiDialect.refuse(Result.getOrThrow(Result.flip(read(body, models))))
+  const { error } = decodeError(reply.body)
+  assert.deepStrictEqual(Object.keys(error).sort(), ["code", "message", "param", "type"])
+  const facts: Readonly<Record<string, unknown>> = { ...error, status: reply.status }
+  return facts
+}
+
+describe("the OpenAI dialect", () => {
+  it("reads model, texts and the token limit of a call", () => {
+    assert.deepStrictEqual(
+      Result.getOrThrow(
+        read({
+          model: "m",
+          messages: [
+            { role: "system", content: "short" },
+            {
+              role: "user",
+              content: [
+                { type: "text", text: "a" },
+                { type: "image_url", image_url: {} }
+              ]
+            },
+            { role: "assistant", content: null, tool_calls: [] },
+            user
+          ],
+          temperature: 0.4,
+          max_tokens: 9,
+          stream: false
+        })
+      ),
+      { model: "m", texts: ["short", "a", "hi"], maxTokens: 9 }
+    )
+    assert.strictEqual(
+      Result.getOrThrow(read({ model: "m", messages: [user], max_tokens: 9, max_completion_tokens: 7 })).maxTokens,
+      7
+    )
+  })
+
+  const table: ReadonlyArray<readonly [string, unknown, Record<string, unknown>]> = [
+    ["bad JSON", '{"model":', { param: null, code: null }],
+    ["an empty body", "", { param: null }],
+    ["a body that is no object", "[]", { code: "invalid_type" }],
+    ["no model", { messages: [user] }, { message: "you must provide a model parameter" }],
+    ["a model that is no text", { model: 4, messages: [user] }, { param: "model", code: "invalid_type" }],
+    [
+      "no messages",
+      { model: "m" },
+      { message: "Missing required parameter: 'messages'.", param: "messages", code: "missing_required_parameter" }
+    ],
+    [
+      "messages that are no array",
+      { model: "m", messages: "hi" },
+      {
+        message: "Invalid type for 'messages': expected an array of objects, but got a string instead.",
+        param: "messages",
+        code: "invalid_type"
+      }
+    ],
+    ["no turn", { model: "m", messages: [] }, { param: "messages", code: "empty_array" }],
+    ["a turn that is no object", { model: "m", messages: [null] }, { param: "messages[0]", code: "invalid_type" }],
+    [
+      "a turn without a role",
+      { model: "m", messages: [user, { content: "x" }] },
+      { param: "messages[1].role", code: "missing_required_parameter" }
+    ],
+    [
+      "an unknown role",
+      { model: "m", messages: [{ role: "boss", content: "x" }] },
+      { param: "messages[0].role", code: "invalid_value" }
+    ],
+    [
+      "a turn without content",
+      { model: "m", messages: [{ role: "user" }] },
+      { param: "messages[0].content", code: "missing_required_parameter" }
+    ],
+    [
+      "content of the wrong type",
+      { model: "m", messages: [{ role: "user", content: 5 }] },
+      { param: "messages[0].content", code: "invalid_type" }
+    ],
+    [
+      "a temperature that is too high",
+      { model: "m", messages: [user], temperature: 3 },
+      { param: "temperature", code: "decimal_above_max_value" }
+    ],
+    [
+      "a token limit of 0",
+      { model: "m", messages: [user], max_tokens: 0 },
+      { param: "max_tokens", code: "integer_below_min_value" }
+    ],
+    ["a token limit in words", { model: "m", messages: [user], max_tokens: "9" }, { code: "invalid_type" }],
+    ["streaming", { model: "m", messages: [user], stream: true }, { param: "stream", code: "unsupported_value" }]
+  ]
+  for (const [what, body, expected] of table) {
+    it(`refuses ${what}`, () => {
+      const error = refusal(body)
+      assert.deepInclude(error, { status: 400, type: "invalid_request_error", ...expected })
+    })
+  }
+
+  it("refuses unknown models with 404 when models are restricted", () => {
+    assert.deepStrictEqual(refusal({ model: "x", messages: [user] }, ["m"]), {
+      status: 404,
+      message: "The model `x` does not exist or you do not have access to it.",
+      type: "invalid_request_error",
+      param: null,
+      code: "model_not_found"
+    })
+    assert.isTrue(Result.isSuccess(read({ model: "m", messages: [user] }, ["m"])))
+  })
+
+  it.prop("writes answers that are valid JSON whatever the model is called", [Schema.String], ([model]) => {
+    const reply = openAiDialect.answer(
+      { model, texts: [], maxTokens: undefined },
+      { text: 'a "b" \\ c', promptTokens: 3, completionTokens: 4, cut: true },
+      { id: "1", created: 5 }
+    )
+    assert.deepStrictEqual(JSON.parse(reply.body), {
+      id: "chatcmpl-1",
+      object: "chat.completion",
+      created: 5,
+      model: model.toWellFormed() === model ? model : JSON.parse(JSON.stringify(model)),
+      choices: [
+        {
+          index: 0,
+          message: { role: "assistant", content: 'a "b" \\ c', refusal: null },
+          logprobs: null,
+          finish_reason: "length"
+        }
+      ],
+      usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+      system_fingerprint: "fp_sandbox"
+    })
+  })
+
+  it("finds the key in the Authorization header", () => {
+    assert.strictEqual(openAiDialect.keyOf({ authorization: "Bearer abc" }), "abc")
+    assert.strictEqual(openAiDialect.keyOf({ authorization: "bearer  abc " }), "abc")
+    assert.isUndefined(openAiDialect.keyOf({ authorization: "Basic abc" }))
+    assert.isUndefined(openAiDialect.keyOf({}))
+  })
+
+  it("tells the retry hint in whole seconds, and exactly where that says more", () => {
+    const headers = (retryAfterMs: number | undefined) =>
+      openAiDialect.refuse({ kind: "rate-limited", retryAfterMs, verdict: undefined }).headers.slice(2)
+    assert.deepStrictEqual(headers(undefined), [])
+    assert.deepStrictEqual(headers(2000), ["retry-after", "2"])
+    assert.deepStrictEqual(headers(1500), ["retry-after", "2", "retry-after-ms", "1500"])
+    assert.deepStrictEqual(headers(0.2), ["retry-after", "1", "retry-after-ms", "1"])
+  })
+
+  it("prints durations as Go does", () => {
+    const printed = [0, 0.3, 12, 999.2, 1000, 1500, 60_000, 360_000, 61_001, 3_600_000, 3_725_500].map(goDuration)
+    assert.deepStrictEqual(printed, [
+      "0s",
+      "1ms",
+      "12ms",
+      "1s",
+      "1s",
+      "1.5s",
+      "1m0s",
+      "6m0s",
+      "1m1.001s",
+      "1h0m0s",
+      "1h2m5.5s"
+    ])
+  })
+})
