@@ -1,9 +1,13 @@
 import { defineConfig } from "vitest/config"
 
+/** Path for a JSON report of the results, beside what is printed; `.ci/run` counts with it. */
+const report = process.env["TEST_REPORT"]
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    hookTimeout: 30_000
+    hookTimeout: 30_000,
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]]
   }
 })

@@ -34,6 +34,9 @@ import { type Settings, settle } from "./Options.ts"
 import { makeThrottle } from "./Throttle.ts"
 import { WakeList } from "./WakeList.ts"
 
+export { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
+export type * from "../../services/Dispatcher.ts"
+
 /**
  * Makes a dispatcher that lives as long as the scope.
  *

@@ -3,8 +3,10 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { ConfigError } from "../../domain/config/ConfigError.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
@@ -13,6 +15,7 @@ import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { Dispatcher } from "../../services/Dispatcher.ts"
 import { type DrainOptions, GenAiClient, type GenerateOptions } from "../../services/GenAiClient.ts"
 import { Transport } from "../../services/Transport.ts"
+import * as ConfigLoader from "../config/ConfigLoader.ts"
 import { make as makeDispatcher } from "../dispatch/Dispatcher.ts"
 import { type AttemptFailed, Call } from "./Attempt.ts"
 import { backoff } from "./Backoff.ts"
@@ -57,6 +60,12 @@ export const make = Effect.fnUntraced(function* (
 
 export const layer = (config: DispatcherConfig): Layer.Layer<GenAiClient, InvalidOptions, Transport> =>
   Layer.effect(GenAiClient, make(config))
+
+/** The same with the configuration that `ConfigLoader` finds: a file, flags, the environment. */
+export const layerConfig = (
+  options: ConfigLoader.LoadOptions
+): Layer.Layer<GenAiClient, ConfigError | InvalidOptions, Transport | FileSystem.FileSystem> =>
+  Layer.unwrap(Effect.map(ConfigLoader.load(options), ({ config }) => layer(config)))
 
 /** All calls under way: retries, deadlines and the end. */
 class Calls {
@@ -134,10 +143,10 @@ const explain = (call: Call, error: AttemptFailed | DispatchError): GenAiError =
   if (error._tag === "DispatchError") {
     return rejected(call, error.reason._tag === "QueueFull" ? "QueueFull" : "Draining")
   }
-  const tries = call.attempts > 1 ? `, after ${call.attempts} attempts` : ""
+  const tries = call.attempts > 1 ? `, ${call.attempts} attempts` : ""
   return call.error(
     error.reason,
-    `endpoint ${JSON.stringify(error.endpoint)}${tries}: ${error.message}`,
+    `${error.message} (endpoint ${JSON.stringify(error.endpoint)}${tries})`,
     error.endpoint
   )
 }

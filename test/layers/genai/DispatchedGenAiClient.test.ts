@@ -85,7 +85,7 @@ describe("generate", () => {
         const error = yield* failureOf(client)
         assert.strictEqual(error.reason._tag, "Overloaded")
         assert.strictEqual(error.attempts, 3)
-        assert.include(error.message, "after 3 attempts")
+        assert.include(error.message, "(endpoint \"east\", 3 attempts)")
         assert.strictEqual(transport.sent.length, 3)
       })
     )

@@ -1,0 +1,26 @@
+/**
+ * The library.
+ *
+ * `Dispatcher` is the engine, generic and without HTTP. `GenAiClient` is the service that asks models for answers;
+ * `DispatchedGenAiClient` is its layer over the engine, `Transport` how it reaches the network. `BatchRunner` pushes
+ * files through a client, `Sandbox` stands in for a provider.
+ */
+
+export type { ConfigError } from "./domain/config/ConfigError.ts"
+export type { DispatcherConfig, EndpointConfig } from "./domain/config/DispatcherConfig.ts"
+export type { EndpointStats } from "./domain/genai/EndpointStats.ts"
+export * from "./domain/genai/GenAiError.ts"
+export { ChatMessage, GenAiRequest } from "./domain/genai/GenAiRequest.ts"
+export { type GenAiAnswer, type GenAiResponse, Usage } from "./domain/genai/GenAiResponse.ts"
+export type { WireRequest, WireResponse, WireTimeouts } from "./domain/providers/Wire.ts"
+export * as FileBatchRunner from "./layers/batch/FileBatchRunner.ts"
+export * as ConfigLoader from "./layers/config/ConfigLoader.ts"
+export * as Dispatcher from "./layers/dispatch/Dispatcher.ts"
+export * as DispatchedGenAiClient from "./layers/genai/DispatchedGenAiClient.ts"
+export * as SandboxServer from "./layers/sandbox/SandboxServer.ts"
+export * as HttpClientTransport from "./layers/transport/HttpClientTransport.ts"
+export * as UndiciTransport from "./layers/transport/UndiciTransport.ts"
+export { BatchError, BatchRunner } from "./services/BatchRunner.ts"
+export { GenAiClient } from "./services/GenAiClient.ts"
+export { Sandbox } from "./services/Sandbox.ts"
+export { Transport, TransportError } from "./services/Transport.ts"

@@ -1,0 +1,74 @@
+/** The command line tool as its users have it: a process with arguments, files, signals and an exit code. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
+import { Effect } from "effect"
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+
+export interface Finished {
+  /** `undefined` when a signal ended it. */
+  readonly code: number | undefined
+  readonly signal: NodeJS.Signals | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface StartOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Written to standard input, which then ends. Default: nothing. */
+  readonly input?: string
+}
+
+/** A running tool. */
+export interface Started {
+  readonly child: ChildProcess
+  readonly finished: Effect.Effect<Finished>
+}
+
+/** Starts the tool; it is killed when the scope closes. */
+export const start = (args: ReadonlyArray<string>, options: StartOptions = {}) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(process.execPath, [MAIN, ...args], {
+          cwd: options.cwd,
+          env: { PATH: process.env["PATH"], NO_COLOR: "1", ...options.env },
+          stdio: "pipe"
+        })
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
+    ),
+    (child): Started => {
+      const closed = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")])
+      child.stdin.on("error", () => {})
+      child.stdin.end(options.input ?? "")
+      return {
+        child,
+        finished: Effect.promise(async () => {
+          const [stdout, stderr] = await closed
+          return { code: child.exitCode ?? undefined, signal: child.signalCode ?? undefined, stdout, stderr }
+        })
+      }
+    }
+  )
+
+/** Runs the tool to its end. */
+export const run = (args: ReadonlyArray<string>, options?: StartOptions): Effect.Effect<Finished> =>
+  Effect.scoped(Effect.flatMap(start(args, options), (started) => started.finished))
+
+/** A folder that is removed with the scope; gives a function from names to paths in it. */
+export const temporaryFolder = Effect.map(
+  Effect.acquireRelease(
+    Effect.promise(() => mkdtemp(join(tmpdir(), "genai-dispatcher-"))),
+    (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+  ),
+  (folder) =>
+    (...names: ReadonlyArray<string>): string =>
+      join(folder, ...names)
+)
