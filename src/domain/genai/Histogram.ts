@@ -25,8 +25,9 @@ export class Histogram {
     return this.largest
   }
 
-  /** Counts one value; negative ones count as 0. */
+  /** Counts one value; negative ones count as 0, and what is not a number not at all. */
   record(value: number): void {
+    if (Number.isNaN(value)) return
     const bounded = Math.min(Math.max(0, Math.ceil(value)), MAX)
     this.counts[indexOf(bounded)]! += 1
     this.total += 1

@@ -40,6 +40,8 @@ const codeOf = (error: unknown): string => {
   let at = error
   for (let depth = 0; depth < 5 && at instanceof Error; depth++) {
     if ("code" in at && typeof at.code === "string") return at.code
+    // undici's parser errors lost their codes (8.12): the message is left.
+    if (at.name === "HTTPParserError") return at.message.includes("EOF") ? "HPE_INVALID_EOF_STATE" : "HPE_INVALID"
     at = at.cause
   }
   return "UNKNOWN"
@@ -79,7 +81,8 @@ const sentenceOf = (code: string, origin: string, error: unknown): string => {
       `trusted (NODE_EXTRA_CA_CERTS adds an authority)`
     )
   }
-  if (code.startsWith("HPE_")) return `the answer from ${origin} is not HTTP (${code}): check the endpoint's baseUrl`
+  if (code.startsWith("HPE_"))
+    return `the answer from ${origin} is not HTTP/1.1 (${code}): check the endpoint's baseUrl`
   return `the connection to ${origin} failed (${code})`
 }
 

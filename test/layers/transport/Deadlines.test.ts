@@ -1,0 +1,62 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deadline, Deadlines } from "../../../src/layers/transport/Deadlines.ts"
+
+/** Starts a deadline and gives the time that it took to pass. */
+const passing = (deadlines: Deadlines, limitMs: number) =>
+  new Promise<number>((resolve) => {
+    const startedAt = performance.now()
+    deadlines.start(new Deadline(() => resolve(performance.now() - startedAt)), limitMs)
+  })
+
+describe("Deadlines", () => {
+  it("are never early", async () => {
+    const deadlines = new Deadlines()
+    const limits = [120, 40, 80, 1, 40]
+    const took = await Promise.all(limits.map((limitMs) => passing(deadlines, limitMs)))
+    for (const [i, ms] of took.entries()) assert.isAtLeast(ms, limits[i]!)
+  })
+
+  it("pass in the order of their time, whatever the order of their start", async () => {
+    const deadlines = new Deadlines()
+    const order: Array<number> = []
+    await Promise.all([300, 100, 200].map((limitMs) => passing(deadlines, limitMs).then(() => order.push(limitMs))))
+    assert.deepStrictEqual(order, [100, 200, 300])
+  })
+
+  it("do not pass once stopped, and begin again when started again", async () => {
+    const deadlines = new Deadlines()
+    const passed: Array<string> = []
+    const stopped = new Deadline(() => passed.push("stopped"))
+    const restarted = new Deadline(() => passed.push("restarted"))
+    deadlines.start(stopped, 50)
+    deadlines.start(restarted, 50)
+    deadlines.stop(stopped)
+    deadlines.start(restarted, 200)
+    await passing(deadlines, 100)
+    assert.deepStrictEqual(passed, [])
+    await passing(deadlines, 200)
+    assert.deepStrictEqual(passed, ["restarted"])
+  })
+
+  it("work again after a time without any", async () => {
+    const deadlines = new Deadlines()
+    await passing(deadlines, 10)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    assert.isAtLeast(await passing(deadlines, 50), 50)
+  })
+
+  it("do not count the time in which the process stood still", async () => {
+    const deadlines = new Deadlines()
+    let hasPassed = false
+    const deadline = new Deadline(() => {
+      hasPassed = true
+    })
+    deadlines.start(deadline, 400)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700)
+    // The timers run before this, as they run before a socket is read.
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.isFalse(hasPassed)
+    deadlines.stop(deadline)
+  })
+})

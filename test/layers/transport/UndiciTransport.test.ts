@@ -1,0 +1,143 @@
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import * as UndiciTransport from "../../../src/layers/transport/UndiciTransport.ts"
+import { conformance, request, send } from "./conformance.ts"
+import { httpServer, tcpServer } from "./servers.ts"
+
+conformance("UndiciTransport", {
+  layer: UndiciTransport.layer,
+  smallBodies: UndiciTransport.layerOptions({ maxBodyBytes: 1_000 }),
+  connecting: "connect",
+  abortsConnecting: true
+})
+
+describe("UndiciTransport", () => {
+  it.live("keeps the last value of a repeated header", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((_, response) => {
+        response.appendHeader("x-part", "first").appendHeader("x-part", "last").appendHeader("x-once", "once").end()
+      })
+      const { headers } = yield* send(request(server.origin))
+      assert.deepStrictEqual([headers["x-part"], headers["x-once"]], ["last", "once"])
+    }).pipe(Effect.provide(UndiciTransport.layer))
+  )
+
+  for (const [how, close] of [
+    ["closed", "end"],
+    ["reset", "resetAndDestroy"]
+  ] as const) {
+    it.live(`goes on with a new connection when the endpoint has ${how} the one that was kept`, () =>
+      Effect.gen(function* () {
+        const server = yield* httpServer((_, response) => void response.end("ok"))
+        for (let i = 1; i <= 3; i++) {
+          assert.strictEqual((yield* send(request(server.origin))).body, "ok")
+          assert.strictEqual(server.accepted(), i)
+          // In a timer, so that the end of the connection is on its way when the next request is sent, but not yet seen.
+          yield* Effect.sleep(1)
+          for (const socket of server.open) socket[close]()
+        }
+      }).pipe(Effect.provide(UndiciTransport.layer))
+    )
+  }
+
+  it.live("closes a connection that is not used any more", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((_, response) => void response.end("ok"))
+      yield* send(request(server.origin))
+      yield* server.allClosed
+    }).pipe(Effect.provide(UndiciTransport.layerOptions({ keepAliveMs: 50 })))
+  )
+
+  it.live("fails what is in flight and closes all connections with its scope", () =>
+    Effect.gen(function* () {
+      const arrived = yield* Deferred.make<void>()
+      const silent = yield* tcpServer(() => Deferred.doneUnsafe(arrived, Exit.void))
+      const answering = yield* httpServer((_, response) => void response.end("ok"))
+      const scope = yield* Scope.make()
+      const transport = yield* Scope.provide(UndiciTransport.make(), scope)
+
+      yield* transport.send(request(answering.origin))
+      const inFlight = yield* Effect.forkChild(Effect.flip(transport.send(request(silent.origin))))
+      yield* Deferred.await(arrived)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* Fiber.join(inFlight)).code, "CLOSED")
+      yield* silent.allClosed
+      yield* answering.allClosed
+
+      const late = yield* Effect.flip(transport.send(request(answering.origin)))
+      assert.deepStrictEqual([late.phase, late.code], ["connection", "CLOSED"])
+    })
+  )
+
+  it.live("says what is wrong with a request that cannot be sent, without its values", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((_, response) => void response.end("ok"))
+      const key = yield* Effect.flip(send(request(server.origin, { headers: ["x-key", "s3cr3t\n"] })))
+      assert.strictEqual(key.code, "UND_ERR_INVALID_ARG")
+      assert.include(key.message, "invalid x-key header")
+      assert.notInclude(key.message, "s3cr3t")
+      const origin = yield* Effect.flip(send(request("ftp://127.0.0.1")))
+      assert.strictEqual(origin.code, "UND_ERR_INVALID_ARG")
+      assert.strictEqual((yield* send(request(server.origin))).body, "ok")
+    }).pipe(Effect.provide(UndiciTransport.layer))
+  )
+
+  it.live("stands 10,000 answers one after the other, and 10,000 immediate failures", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((_, response) => void response.end("ok"))
+      yield* Effect.repeat(send(request(server.origin)), { times: 9_999 })
+      assert.strictEqual(server.accepted(), 1)
+      const failing = Effect.flip(send(request("ftp://127.0.0.1")))
+      for (let i = 0; i < 10_000; i++) yield* failing
+    }).pipe(Effect.provide(UndiciTransport.layer))
+  )
+
+  it.live(
+    "stands thousands of requests in flight that are all answered at once",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* holdingServer(IN_FLIGHT)
+        const answers = yield* Effect.forEach(
+          Array.from({ length: IN_FLIGHT }, (_, i) => String(i)),
+          (body) =>
+            send(request(server, { body, timeouts: { connectMs: 60_000, firstByteMs: 60_000, totalMs: 60_000 } })),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          answers.map((answer) => answer.body),
+          Array.from({ length: IN_FLIGHT }, (_, i) => String(i))
+        )
+      }).pipe(Effect.provide(UndiciTransport.layer)),
+    60_000
+  )
+})
+
+/** As many as this machine allows sockets for, up to 10,000. */
+const IN_FLIGHT = Math.min(10_000, openFilesLimit() - 500)
+
+function openFilesLimit(): number {
+  const report: unknown = process.report.getReport()
+  const limit = /"open_files":\s*\{\s*"soft":\s*"?(\w+)/.exec(JSON.stringify(report))?.[1]
+  return limit === undefined || limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit)
+}
+
+/** A server in a process of its own that answers when so many requests are there, each with its own body. */
+const holdingServer = (count: number) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const child = fork(new URL("./holdingServer.ts", import.meta.url), [String(count)])
+        const [origin] = await once(child, "message")
+        return { child, origin: String(origin) }
+      }),
+      ({ child }) =>
+        Effect.promise(async () => {
+          const exited = once(child, "exit")
+          child.kill("SIGKILL")
+          await exited
+        })
+    ),
+    ({ origin }) => origin
+  )

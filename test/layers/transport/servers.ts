@@ -1,0 +1,78 @@
+/** Servers on loopback for the tests of the transports; each ends with the scope that it was started in. */
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { Effect, type Scope } from "effect"
+
+export interface TestServer {
+  readonly origin: string
+  /** How many connections were accepted so far. */
+  readonly accepted: () => number
+  /** The connections that are open. */
+  readonly open: ReadonlySet<Net.Socket>
+  /** Waits until no connection is open. */
+  readonly allClosed: Effect.Effect<void>
+}
+
+/** Starts a server on a free port. */
+const listen = (server: Net.Server): Effect.Effect<TestServer, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(
+      () =>
+        new Promise<TestServer>((resolve, reject) => {
+          const open = new Set<Net.Socket>()
+          let accepted = 0
+          server.on("connection", (socket) => {
+            accepted++
+            open.add(socket)
+            // Clients that abort reset their connections; that is what many of the tests are about.
+            socket.on("error", () => {})
+            socket.on("close", () => {
+              open.delete(socket)
+              server.emit("test:closed")
+            })
+          })
+          server.once("error", reject)
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            const port = typeof address === "object" ? address?.port : undefined
+            resolve({
+              origin: `http://127.0.0.1:${port}`,
+              accepted: () => accepted,
+              open,
+              allClosed: Effect.callback((resume) => {
+                const check = () => {
+                  if (open.size === 0) resume(Effect.void)
+                }
+                server.on("test:closed", check)
+                check()
+                return Effect.sync(() => server.off("test:closed", check))
+              })
+            })
+          })
+        })
+    ),
+    ({ open }) =>
+      Effect.promise(
+        () =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve())
+            for (const socket of open) socket.destroy()
+          })
+      )
+  )
+
+export const httpServer = (handler: Http.RequestListener) => Effect.suspend(() => listen(Http.createServer(handler)))
+
+/** A server that is told of the first bytes of each connection, and says what it likes. */
+export const tcpServer = (onFirstBytes: (socket: Net.Socket) => void) =>
+  Effect.suspend(() => listen(Net.createServer((socket) => socket.once("data", () => onFirstBytes(socket)))))
+
+/** An origin where nobody listens. */
+export const deadOrigin = Effect.map(Effect.scoped(tcpServer(() => {})), ({ origin }) => origin)
+
+/** The whole body of a request to a test server. */
+export const readBody = async (request: Http.IncomingMessage): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
