@@ -63,7 +63,7 @@ const countsLine = (view: RunView): Line => [
 const ratesLine = (view: RunView): Line => [
   ...figure("requests/s", Format.rate(view.requestsPerSecond), "plain"),
   ...figure("tokens/s", tokens(view.tokensPerSecond), "plain"),
-  ...figure("elapsed", Format.clock(view.elapsedMs), "plain"),
+  ...figure("elapsed", Format.clock(Math.floor(view.elapsedMs / 1000) * 1000), "plain"),
   ...(view.stopping
     ? [span("stopping", "yellow")]
     : figure("ETA", view.etaMs === undefined ? Format.unknown : Format.clock(view.etaMs), "cyan"))

@@ -10,7 +10,7 @@ import * as Text from "./Text.ts"
 /** The lines of the summary; sentences break at `width` cells, paths and commands are never cut. */
 export const lines = (summary: Summary, width: number): ReadonlyArray<Line> =>
   [
-    [headline(summary)],
+    headline(summary, width),
     endpointTable(summary),
     endpointErrors(summary, width),
     failedRows(summary, width),
@@ -20,7 +20,7 @@ export const lines = (summary: Summary, width: number): ReadonlyArray<Line> =>
     .filter((block) => block.length > 0)
     .flatMap((block, index) => (index === 0 ? block : [[], ...block]))
 
-const headline = (summary: Summary): Line => {
+const headline = (summary: Summary, width: number): ReadonlyArray<Line> => {
   const { rows } = summary
   const total = rows.total ?? rows.saved + rows.failed
   const all = rows.saved === total && summary.outcome === "completed"
@@ -29,7 +29,7 @@ const headline = (summary: Summary): Line => {
     ...(summary.retried > 0 ? [Format.plural(summary.retried, "retry", "retries")] : []),
     ...(rows.resumed > 0 ? [`${Format.plural(rows.resumed, "row")} from earlier runs`] : [])
   ].join(", ")
-  return [
+  const line: Line = [
     summary.outcome === "interrupted" ? span("Interrupted: ", "yellow") : span(""),
     all && total !== 1
       ? span(`all ${Format.plural(total, "row")} saved`.replace(/^a/, "A"), "green")
@@ -42,9 +42,10 @@ const headline = (summary: Summary): Line => {
     ...(rows.failed > 0 ? [span(", "), span(`${Format.count(rows.failed)} failed`, "red")] : []),
     ...(summary.outcome === "interrupted" && summary.left !== undefined
       ? [span(", "), span(`${Format.count(summary.left)} left`, "yellow")]
-      : []),
-    span(`  (${facts})`, "dim")
+      : [])
   ]
+  const cells = line.reduce((sum, part) => sum + Text.width(part.text), 0)
+  return cells + facts.length + 4 <= width ? [[...line, span(`  (${facts})`, "dim")]] : [line, [span(facts, "dim")]]
 }
 
 const columns: ReadonlyArray<Column> = [

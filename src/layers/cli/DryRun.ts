@@ -1,0 +1,37 @@
+/** `run --dry-run`: checks the config and every row, and says what would be sent where. */
+import * as Effect from "effect/Effect"
+import { describeText } from "../../domain/config/Describe.ts"
+import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import * as DryRunText from "../../domain/report/DryRunText.ts"
+import * as Line from "../../domain/report/Line.ts"
+import { BatchRunner } from "../../services/BatchRunner.ts"
+import { ExitCode, ExitStatus } from "./ExitStatus.ts"
+import { Output } from "./Output.ts"
+import { batchOptions } from "./Run.ts"
+import type { RunPlan } from "./RunPlan.ts"
+
+/** Reads all rows, sends none. Fails with `ExitStatus` when some are invalid, with `BatchError` when the files are not right. */
+export const dryRun = Effect.fn("Cli.dryRun")(function* (plan: RunPlan, config: DispatcherConfig, source: string) {
+  const runner = yield* BatchRunner
+  const { out } = yield* Output
+  const check = yield* runner.check(batchOptions(plan, config))
+  const { width } = yield* out.size
+  const lines = DryRunText.lines(
+    {
+      source,
+      settings: describeText(config).split("\n"),
+      input: plan.input,
+      saveFile: plan.saveFile,
+      errorsFile: plan.errorsFile,
+      valid: check.valid,
+      invalid: check.invalid,
+      resumed: check.resumed,
+      samples: check.samples,
+      endpoints: config.endpoints,
+      exactShares: config.policy === "weighted"
+    },
+    width
+  )
+  yield* out.write(`${lines.map((line) => Line.render(line, { colors: out.colors })).join("\n")}\n`)
+  if (check.invalid > 0) return yield* new ExitStatus({ code: ExitCode.failed })
+})

@@ -1,0 +1,124 @@
+/** `run`, once flags and config are settled: sends the rows, shows progress, sums up. */
+
+import * as path from "node:path"
+import * as Effect from "effect/Effect"
+import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import { formatDuration } from "../../domain/config/DurationText.ts"
+import * as Format from "../../domain/report/Format.ts"
+import * as Line from "../../domain/report/Line.ts"
+import * as Summary from "../../domain/report/Summary.ts"
+import * as SummaryText from "../../domain/report/SummaryText.ts"
+import type { BatchError, BatchReport, BatchRun } from "../../services/BatchRunner.ts"
+import { type BatchOptions, BatchRunner } from "../../services/BatchRunner.ts"
+import { GenAiClient } from "../../services/GenAiClient.ts"
+import { ExitCode, ExitStatus } from "./ExitStatus.ts"
+import { errorLine } from "./Failures.ts"
+import { Output, type OutputStream } from "./Output.ts"
+import type { DisplayMode } from "./ProgressDisplay.ts"
+import * as ProgressDisplay from "./ProgressDisplay.ts"
+import type { RunPlan } from "./RunPlan.ts"
+import { StopSignals } from "./StopSignals.ts"
+
+/**
+ * Sends the rows and accounts for them.
+ *
+ * Fails with `BatchError` when the files are not right and nothing was sent, and with `ExitStatus` when not every row was
+ * saved: what there is to say about that has been said.
+ */
+export const run = (plan: RunPlan, config: DispatcherConfig) =>
+  Effect.gen(function* () {
+    const runner = yield* BatchRunner
+    const batch = yield* runner.start(batchOptions(plan, config))
+    const report = yield* Effect.catchTag(follow(plan, batch), "BatchError", (error) => breakOff(plan, error))
+    yield* sumUp(plan, report)
+    if (report.outcome === "interrupted") return yield* new ExitStatus({ code: ExitCode.interrupted })
+    if (report.failed > 0) return yield* new ExitStatus({ code: ExitCode.failed })
+  }).pipe(
+    Effect.scoped,
+    // Outside the scope: only when it has closed is everything written that came in.
+    Effect.onInterrupt(() => stoppedAtOnce(plan))
+  )
+
+/** What the batch needs to know; `anyObject` when no endpoint looks into the rows. */
+export const batchOptions = (plan: RunPlan, config: DispatcherConfig): BatchOptions => ({
+  input: plan.input,
+  saveFile: plan.saveFile,
+  errorsFile: plan.errorsFile,
+  existing: plan.existing,
+  ordered: plan.ordered,
+  limit: plan.limit,
+  maxOutstanding: maxOutstanding(config),
+  anyObject: config.endpoints.every((endpoint) => endpoint.kind === "raw")
+})
+
+/** Enough rows to keep every slot busy while others wait to be sent again or written; no more, for memory's sake. */
+const maxOutstanding = (config: DispatcherConfig): number =>
+  2 * config.endpoints.reduce((sum, endpoint) => sum + endpoint.concurrency, 0) + 64
+
+/** Shows the run until it ends; the first stop signal ends it early. */
+const follow = (plan: RunPlan, batch: BatchRun) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const client = yield* GenAiClient
+      const output = yield* Output
+      const signals = yield* StopSignals
+      const display = yield* ProgressDisplay.show(displayMode(plan, output), output.err, {
+        title: plan.input === "-" ? "standard input" : path.basename(plan.input),
+        rows: batch.progress,
+        stats: client.stats
+      })
+      yield* signals.intercept(
+        Effect.gen(function* () {
+          const inflight = (yield* client.stats).reduce((sum, endpoint) => sum + endpoint.inflight, 0)
+          const grace = formatDuration(plan.graceMs)
+          yield* display.stopping(
+            `stopping: ${Format.count(inflight)} in flight, up to ${grace}; Ctrl-C again to stop at once`
+          )
+          yield* batch.stop(plan.graceMs)
+        })
+      )
+      return yield* batch.await
+    })
+  )
+
+/** `auto` decided: a live display needs a terminal of its own, not one that answers are written to. */
+const displayMode = (plan: RunPlan, output: Output["Service"]): DisplayMode => {
+  if (plan.progress !== "auto") return plan.progress
+  const shared = plan.saveFile === "-" && output.out.isTerminal
+  return output.err.isTerminal && !shared ? "live" : "plain"
+}
+
+/** Results that go to standard output have it for themselves. */
+const reportStream = (plan: RunPlan, output: Output["Service"]): OutputStream =>
+  plan.saveFile === "-" ? output.err : output.out
+
+const sumUp = Effect.fnUntraced(function* (plan: RunPlan, report: BatchReport) {
+  const client = yield* GenAiClient
+  const stream = reportStream(plan, yield* Output)
+  const summary = Summary.make({
+    report,
+    stats: yield* client.stats,
+    saveFile: plan.saveFile,
+    errorsFile: plan.errorsFile,
+    rerun: plan.rerunCommand,
+    resume: plan.resumeCommand
+  })
+  if (plan.progress === "json") return yield* stream.write(`${JSON.stringify(Summary.json(summary))}\n`)
+  const { width } = yield* stream.size
+  const lines = SummaryText.lines(summary, width).map((line) => Line.render(line, { colors: stream.colors }))
+  yield* stream.write(`${lines.join("\n")}\n`)
+})
+
+/** A file failed on the way, such as a full disk: some rows were sent, so this is no wrong usage. */
+const breakOff = Effect.fnUntraced(function* (plan: RunPlan, error: BatchError) {
+  const { err } = yield* Output
+  yield* err.write(`${errorLine(err, error.message)}\n${goOn(plan)}`)
+  return yield* new ExitStatus({ code: ExitCode.failed })
+})
+
+const stoppedAtOnce = Effect.fnUntraced(function* (plan: RunPlan) {
+  const { err } = yield* Output
+  yield* err.write(`Stopped at once: what was answered is saved, what was in flight is dropped.\n${goOn(plan)}`)
+})
+
+const goOn = (plan: RunPlan): string => (plan.resumeCommand === undefined ? "" : `Go on with: ${plan.resumeCommand}\n`)

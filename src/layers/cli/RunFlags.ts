@@ -1,0 +1,109 @@
+/** The flags of `run`: names, meaning, defaults. */
+import * as Argument from "effect/cli/Argument"
+import type * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { parseDuration } from "../../domain/config/DurationText.ts"
+
+/** Everything that can be said on the command line, as it was said. */
+export type RunInput = Command.Command.Config.Infer<typeof runFlags>
+
+/** Every flag may be written with underscores too, as in the tool that this one replaces. */
+const underscored = <A>(name: string, flag: Flag.Flag<A>): Flag.Flag<A> =>
+  name.includes("-") ? Flag.withAlias(flag, name.replaceAll("-", "_")) : flag
+
+const text = (name: string, metavar: string, description: string) =>
+  underscored(name, Flag.String(name)).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+
+const atLeastOne = (name: string, description: string) =>
+  underscored(name, Flag.Int(name)).pipe(
+    Flag.filter(
+      (n) => n >= 1,
+      () => "a whole number from 1 up"
+    ),
+    Flag.withMetavar("N"),
+    Flag.withDescription(description),
+    Flag.optional
+  )
+
+const toggle = (name: string, description: string) =>
+  underscored(name, Flag.Boolean(name)).pipe(
+    Flag.withoutNegation,
+    Flag.withDescription(description),
+    Flag.withDefault(false)
+  )
+
+export const PROGRESS_MODES = ["auto", "plain", "json", "none"] as const
+export type ProgressMode = (typeof PROGRESS_MODES)[number]
+
+const DEFAULT_GRACE = "30s"
+
+export const runFlags = {
+  file: Argument.String("FILE").pipe(
+    Argument.withDescription("The prompts: JSON Lines, one row per line; - reads standard input"),
+    Argument.optional
+  ),
+  requestsFilepath: text("requests-filepath", "FILE", "The prompts, instead of the argument FILE"),
+  saveFilepath: text(
+    "save-filepath",
+    "FILE",
+    "Where the answers go; - is standard output. Default: beside the prompts, prompts.jsonl gives prompts_results.jsonl"
+  ),
+  errorsFilepath: text(
+    "errors-filepath",
+    "FILE",
+    "Where the rows that failed go, whole, so that they can be run again. Default: errors.jsonl beside the answers"
+  ),
+  resume: toggle("resume", "Go on where an earlier run stopped. Default: refuse to touch results that are there"),
+  overwrite: toggle("overwrite", "Throw earlier results away and start anew"),
+  ordered: toggle("ordered", "Write answers in the order of the prompts. Default: as they come"),
+  limit: atLeastOne("limit", "Do only the first N rows. Default: all"),
+  config: text(
+    "config",
+    "FILE",
+    "Endpoints and settings, YAML or JSON; flags override it. Default: dispatcher.yaml, .yml or .json in this directory"
+  ),
+  endpoint: underscored("endpoint", Flag.String("endpoint")).pipe(
+    Flag.withMetavar("ENDPOINT"),
+    Flag.withDescription(
+      "An endpoint as [NAME=]URL[,OPTION=VALUE]..., instead of those of the config; may be repeated. Options: kind, model, " +
+        "apiKeyEnv, weight, concurrency, queueCapacity, requestsPerSecond, requestsPerMinute"
+    ),
+    Flag.atLeast(0)
+  ),
+  model: text("model", "NAME", "The model of all endpoints. Default: that of the config"),
+  apiKeyEnv: text("api-key-env", "NAME", "The environment variable that holds the key of the endpoints. Default: none"),
+  concurrency: atLeastOne("concurrency", "Most requests in flight per endpoint. Default: 256"),
+  maxRequestsPerSecond: underscored("max-requests-per-second", Flag.Finite("max-requests-per-second")).pipe(
+    Flag.filter(
+      (n) => n > 0,
+      () => "a number above 0"
+    ),
+    Flag.withMetavar("N"),
+    Flag.withDescription("Most requests sent per second, retries too, over all endpoints. Default: no limit"),
+    Flag.optional
+  ),
+  maxAttempts: atLeastOne("max-attempts", "Most times that one row is sent. Default: 5"),
+  policy: text(
+    "policy",
+    "NAME",
+    "How rows are shared: least-loaded, weighted or weighted-random. Default: least-loaded"
+  ),
+  deadline: text("deadline", "TIME", "Most time for one row, retries and waiting included. Default: 10m"),
+  dryRun: toggle("dry-run", "Check the config and every row, say what would be sent where, and send nothing"),
+  progress: Flag.Literals("progress", PROGRESS_MODES).pipe(
+    Flag.withMetavar("MODE"),
+    Flag.withDescription("How to show progress. Default: auto, a live display on a terminal, else plain lines"),
+    Flag.withDefault("auto")
+  ),
+  grace: Flag.String("grace").pipe(
+    Flag.withMetavar("TIME"),
+    Flag.filterMap(
+      (written) => Option.map(Result.getSuccess(parseDuration(written)), (ms) => ({ written, ms })),
+      () => "a number with a unit, such as 500ms, 30s or 2m"
+    ),
+    Flag.withDescription(`How long Ctrl-C waits for requests in flight. Default: ${DEFAULT_GRACE}`),
+    Flag.withDefault({ written: DEFAULT_GRACE, ms: 30_000 })
+  )
+}

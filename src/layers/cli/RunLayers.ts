@@ -1,0 +1,19 @@
+/** Puts a run together: the config first, then the layers over it, so that nothing opens before the config is right. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as FileBatchRunner from "../batch/FileBatchRunner.ts"
+import * as ConfigLoader from "../config/ConfigLoader.ts"
+import * as DispatchedGenAiClient from "../genai/DispatchedGenAiClient.ts"
+import * as UndiciTransport from "../transport/UndiciTransport.ts"
+import { dryRun } from "./DryRun.ts"
+import { run } from "./Run.ts"
+import type { RunPlan } from "./RunPlan.ts"
+
+/** Runs the plan over real files and real HTTP. */
+export const execute = Effect.fnUntraced(function* (plan: RunPlan) {
+  const { config, source } = yield* ConfigLoader.load({ flags: plan.configFlags })
+  const client = Layer.provide(DispatchedGenAiClient.layer(config), UndiciTransport.layer)
+  const layers = Layer.provideMerge(FileBatchRunner.layer, client)
+  const program = plan.dryRun ? dryRun(plan, config, ConfigLoader.describeSource(source)) : run(plan, config)
+  yield* Effect.provide(program, layers)
+})
