@@ -16,7 +16,8 @@ import { parseYaml } from "./YamlDocument.ts"
 export interface LoadOptions {
   /** Path of the config file; wins over `flags.config`. */
   readonly file?: string | undefined
-  readonly flags: ConfigFlags
+  /** Default: none. */
+  readonly flags?: ConfigFlags | undefined
   /** Where to look for a file when none is named. Default: the working directory. */
   readonly directory?: string | undefined
 }
@@ -91,14 +92,14 @@ interface NamedFile {
   readonly namedBy: "flag" | "environment" | "found"
 }
 
-const findFile = Effect.fnUntraced(function* (options: LoadOptions) {
-  const path = options.file ?? options.flags.config
+const findFile = Effect.fnUntraced(function* (options: LoadOptions, flags: ConfigFlags) {
+  const path = options.file ?? flags.config
   if (path !== undefined) return { path, namedBy: "flag" } satisfies NamedFile
   const variable = yield* readVariable(configVariable)
   if (Option.isSome(variable)) {
     return { path: Redacted.value(variable.value), namedBy: "environment" } satisfies NamedFile
   }
-  if (options.flags.endpoints.length > 0) return undefined
+  if (flags.endpoints.length > 0) return undefined
   const fs = yield* FileSystem.FileSystem
   for (const name of discoveredNames) {
     const candidate = options.directory === undefined ? name : `${options.directory}/${name}`
@@ -151,10 +152,11 @@ const readDocument = Effect.fnUntraced(function* ({ namedBy, path }: NamedFile) 
 export const load = Effect.fn("ConfigLoader.load")(function* (
   options: LoadOptions
 ): Effect.fn.Return<LoadedConfig, ConfigError, FileSystem.FileSystem> {
-  const file = yield* findFile(options)
+  const flags = options.flags ?? { endpoints: [] }
+  const file = yield* findFile(options, flags)
   const document = file === undefined ? undefined : yield* readDocument(file)
   const environment = textsOf(yield* readVariables(Object.values(environmentNames)))
-  const { draft, problems: found } = mergeConfig({ flags: options.flags, document, environment })
+  const { draft, problems: found } = mergeConfig({ flags, document, environment })
 
   const names = draft.endpoints.flatMap(({ references }) => references.map(({ variable }) => variable))
   const variables = yield* readVariables(names)
@@ -166,7 +168,7 @@ export const load = Effect.fn("ConfigLoader.load")(function* (
     source: {
       file: file?.path,
       namedBy: file?.namedBy,
-      endpoints: options.flags.endpoints.length > 0 ? "flags" : "file"
+      endpoints: flags.endpoints.length > 0 ? "flags" : "file"
     }
   }
 })
