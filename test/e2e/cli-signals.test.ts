@@ -7,7 +7,7 @@ import type { Sandbox } from "../../src/services/Sandbox.ts"
 import { assertExactlyOnce, readLines, rows } from "../support/Accounts.ts"
 import { run, type Started, start, temporaryFolder } from "../support/Cli.ts"
 
-const ROWS = 300
+const ROWS = 150
 
 const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
   Effect.flatMap(condition, (met) => (met ? Effect.void : Effect.delay(until(condition), "5 millis")))
@@ -47,7 +47,7 @@ describe("Ctrl-C once", () => {
         const { code, stderr, stdout } = yield* started.finished
         assert.strictEqual(code, 130, stderr)
         assert.match(stderr, /^stopping: \d+ in flight, up to 30s; Ctrl-C again to stop at once\n$/)
-        assert.match(stdout, /^Interrupted: \d+ of 300 rows saved, \d+ left/)
+        assert.match(stdout, /^Interrupted: \d+ of 150 rows saved, \d+ left/)
 
         const stats = yield* sandbox.stats
         assert.strictEqual(stats.aborted, 0, "no request was cut off")
