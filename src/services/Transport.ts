@@ -10,7 +10,10 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   message: Schema.String,
   /** Which limit was passed, or `connection` when it was none. */
   phase: Schema.Literals(["connect", "firstByte", "idle", "total", "connection"]),
-  /** The system's or the HTTP client's error code, such as `ECONNREFUSED`. */
+  /**
+   * The system's or the HTTP client's error code, such as `ECONNREFUSED`; `ETIMEDOUT` for the limits, `BODY_TOO_LARGE`
+   * and `CLOSED` for the transport's own reasons, `UNKNOWN` when the client names none.
+   */
   code: Schema.String
 }) {}
 

@@ -37,7 +37,7 @@ export class Overloaded extends Schema.TaggedClass<Overloaded>()("Overloaded", {
   readonly retry: RetryAdvice = "anywhere"
 }
 
-/** The endpoint failed: 500, 502, 504, 408, 409 and other statuses that are worth another try. */
+/** The endpoint failed: 500, 502, 504, 408, 409, 425 and other statuses that are worth another try. */
 export class ServerError extends Schema.TaggedClass<ServerError>()("ServerError", { ...HttpFacts, ...RetryHint }) {
   readonly retry: RetryAdvice = "anywhere"
 }
@@ -47,7 +47,7 @@ export class Unauthorized extends Schema.TaggedClass<Unauthorized>()("Unauthoriz
   readonly retry: RetryAdvice = "elsewhere"
 }
 
-/** The endpoint does not have the model or the path: 404. */
+/** The endpoint does not have the model or the path: 404, or a redirect. */
 export class NotFound extends Schema.TaggedClass<NotFound>()("NotFound", HttpFacts) {
   readonly retry: RetryAdvice = "elsewhere"
 }

@@ -20,7 +20,7 @@ export const read = (document: unknown): ErrorBody | undefined => readAt(documen
 
 const readAt = (document: unknown, depth: number): ErrorBody | undefined => {
   if (typeof document === "string") return document === "" ? undefined : { message: document }
-  if (depth === MAX_DEPTH) return undefined
+  if (depth === MAX_DEPTH || typeof document !== "object" || document === null) return undefined
   if (Array.isArray(document)) return readAt(document[0], depth + 1)
   const inner = INNER.map((name) => readAt(field(document, name), depth + 1)).find((found) => found !== undefined)
   const message = word(document, "message") ?? word(document, "msg") ?? inner?.message

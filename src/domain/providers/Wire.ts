@@ -4,9 +4,9 @@
 export interface WireTimeouts {
   /** Until the connection stands, TLS included. */
   readonly connectMs: number
-  /** From the request being sent to the first byte of the answer's head. */
+  /** From the request being sent to the whole head of the answer: its status and headers. */
   readonly firstByteMs: number
-  /** Between two chunks of the answer's body. */
+  /** Between the head and the first chunk of the answer's body, and between two chunks. */
   readonly idleMs: number
   /** The whole call. */
   readonly totalMs: number
@@ -28,7 +28,7 @@ export interface WireRequest {
 /** One HTTP answer, read to its end. */
 export interface WireResponse {
   readonly status: number
-  /** Header names in lower case; a repeated header keeps its last value. */
+  /** Header names in lower case; a repeated header keeps its last value, unless the HTTP client joins them. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
