@@ -125,7 +125,7 @@ const canonical = (path: string, links = 0): Effect.Effect<string, PlatformError
     const fs = yield* FileSystem.FileSystem
     const real = yield* Effect.result(fs.realPath(path))
     if (real._tag === "Success") return real.success
-    if (!isNotFound(real.failure) || links > MAX_LINKS) return yield* Effect.fail(real.failure)
+    if (!isNotFound(real.failure) || links > MAX_LINKS) return yield* real.failure
     const link = yield* Effect.option(fs.readLink(path))
     if (Option.isSome(link)) return yield* canonical(NodePath.resolve(NodePath.dirname(path), link.value), links + 1)
     return NodePath.join(yield* fs.realPath(NodePath.dirname(path)), NodePath.basename(path))

@@ -92,7 +92,8 @@ export const make = Effect.fnUntraced(function* ({
   let admittedRows = 0
   let bytes = 0
   let stopping = false
-  let exhausted = false
+  /** Lines that are admitted or done already; a line that waits for room is not. */
+  let dealtWith = 0
 
   const settle = ({ admitted, ending }: Settled): void => {
     switch (ending._tag) {
@@ -140,18 +141,22 @@ export const make = Effect.fnUntraced(function* ({
 
   const feed = Effect.gen(function* () {
     while (reader.count() < limit) {
-      if (!hasRoom()) yield* gate.until(hasRoom)
       const line = reader.take()
       if (line === undefined) {
         if (yield* reader.fill) continue
         if (reader.count() <= journal.highest) return yield* JournalScan.shorter(input, reader.count(), journal)
         break
       }
-      if (journal.where(line.index) === undefined) admit(line)
-      else if (!verified && JournalScan.differs(journal, line)) return yield* JournalScan.changed(input, line)
+      if (journal.where(line.index) === undefined) {
+        // Only now, with a row at hand: a run that waits at the end of the input has ended reading.
+        if (!hasRoom()) yield* gate.until(hasRoom)
+        admit(line)
+      } else if (!verified && JournalScan.differs(journal, line)) {
+        return yield* JournalScan.changed(input, line)
+      }
+      dealtWith += 1
     }
-    exhausted = true
-    tally.total = reader.count()
+    tally.total = dealtWith
   })
 
   const run = Effect.gen(function* () {
@@ -161,7 +166,7 @@ export const make = Effect.fnUntraced(function* ({
     yield* fed
     yield* writers.save.end
     yield* writers.errors.end
-    return exhausted && tally.dropped === 0 ? ("completed" as const) : ("interrupted" as const)
+    return dealtWith === tally.total && tally.dropped === 0 ? ("completed" as const) : ("interrupted" as const)
   })
 
   return {

@@ -176,7 +176,7 @@ const countRows = (options: BatchOptions, paths: BatchPaths.BatchPaths, tally: T
   LineReader.countLines(paths.input, options.limit ?? Number.POSITIVE_INFINITY).pipe(
     Effect.tap((total) =>
       Effect.sync(() => {
-        tally.total = total
+        tally.total ??= total
       })
     ),
     Effect.ignore

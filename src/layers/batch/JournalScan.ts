@@ -48,16 +48,17 @@ const scanFile = Effect.fnUntraced(function* (paths: BatchPaths, which: ResultFi
   if (file.size === 0) return { at: { keep: 0, endLine: false }, invalid: 0 }
   const reader = yield* LineReader.open({ path: file.target, kind: "file" }, RESULT_LIMIT)
   let invalid = 0
+  /** Where the lines end that are results. */
+  let keep = 0
   while (true) {
-    const before = reader.offset()
     const line = reader.take()
     if (line === undefined) {
       if (yield* reader.fill) continue
-      return { at: { keep: file.size, endLine: false }, invalid }
+      return { at: { keep, endLine: false }, invalid }
     }
     const entry = line.oversized ? undefined : readResultLine(line.bytes.toString("utf8"))
     if (entry === undefined) {
-      if (!line.ended) return { at: { keep: before, endLine: false }, invalid }
+      if (!line.ended) return { at: { keep, endLine: false }, invalid }
       return yield* damaged(file, `line ${line.index + 1} of ${file.path} is not a result of this tool`)
     }
     const known = journal.add(entry.index, entry.hash, which)
@@ -71,6 +72,7 @@ const scanFile = Effect.fnUntraced(function* (paths: BatchPaths, which: ResultFi
     if (entry.reason === INVALID_ROW) invalid += 1
     // A whole JSON object is a whole line, even when the kill came just before its line end.
     if (!line.ended) return { at: { keep: file.size, endLine: true }, invalid }
+    keep = reader.offset()
   }
 }, Effect.scoped)
 

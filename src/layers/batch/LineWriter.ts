@@ -66,7 +66,7 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Lin
     const loop = Effect.gen(function* () {
       while (!ending || size > 0) {
         yield* some.await
-        if (!ending) yield* Effect.raceFirst(enough.await, Effect.sleep(INTERVAL))
+        if (!ending) yield* Effect.timeoutOption(enough.await, INTERVAL)
         if (size > 0) yield* write
       }
       yield* sink.sync

@@ -43,7 +43,7 @@ const take = (file: OutputFile, lock: string, tries: number): Effect.Effect<void
     const fs = yield* FileSystem.FileSystem
     const made = yield* Effect.result(fs.writeFileString(lock, JSON.stringify(self), { flag: "wx" }))
     if (made._tag === "Success") return
-    if (errorCode(made.failure) !== "EEXIST") return yield* outputError(file.path)(made.failure)
+    if (errorCode(made.failure) !== "EEXIST") return yield* outputError(lock)(made.failure)
     const text = yield* Effect.option(fs.readFileString(lock))
     if (Option.isSome(text)) {
       const holder = yield* readHolder(fs, lock, text.value)
