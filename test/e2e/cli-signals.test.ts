@@ -82,6 +82,22 @@ describe("Ctrl-C once", () => {
   )
 })
 
+describe("Ctrl-C under npm", () => {
+  it.live("comes twice, from the terminal and from npm, and counts once", () =>
+    Effect.gen(function* () {
+      const sandbox = yield* SandboxServer.make({ latency: "fixed:200ms" })
+      const { started } = yield* begin(sandbox)
+      yield* until(Effect.map(sandbox.stats, (stats) => stats.inflight === 8))
+      started.child.kill("SIGINT")
+      started.child.kill("SIGTERM")
+      const { code, stderr } = yield* started.finished
+      assert.strictEqual(code, 130)
+      assert.match(stderr, /^stopping: .*\n$/)
+      assert.strictEqual((yield* sandbox.stats).aborted, 0)
+    })
+  )
+})
+
 describe("Ctrl-C twice", () => {
   it.live("stops at once: aborts what is in flight, leaves whole files, exits with 130", () =>
     Effect.gen(function* () {

@@ -1,7 +1,6 @@
 /** What users see when a command fails: one sentence, not a stack trace; and the exit code. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
 import * as Line from "../../domain/report/Line.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
 import { Output, type OutputStream } from "./Output.ts"
@@ -13,8 +12,8 @@ export const errorLine = (stream: OutputStream, sentence: string): string =>
 /**
  * Says what went wrong, and settles how the program ends.
  *
- * Errors carry their sentence in `message`. They count as wrong usage or configuration, found before anything was sent,
- * unless they name another exit code. A defect is a bug: it is shown whole, for the bug report.
+ * Errors carry their sentence in `message`. They count as wrong usage or configuration, found before anything was sent:
+ * what comes later ends in an `ExitStatus` of its own. A defect is a bug: it is shown whole, for the bug report.
  */
 export const present = <A, E extends { readonly message: string }, R>(
   program: Effect.Effect<A, E, R>
@@ -34,6 +33,6 @@ export const present = <A, E extends { readonly message: string }, R>(
       const { error } = failed
       if (error instanceof ExitStatus) return yield* error
       yield* err.write(`${errorLine(err, error.message)}\n`)
-      return yield* new ExitStatus({ code: Runtime.errorExitCode in error ? ExitCode.failed : ExitCode.usage })
+      return yield* new ExitStatus({ code: ExitCode.usage })
     })
   )
