@@ -9,7 +9,7 @@ import { Gates, type HandlerError, settle } from "./Gates.ts"
 const Count = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 const Step = Schema.Struct({
-  op: Schema.Literals(["submit", "submit", "submit", "burst", "succeed", "fail", "die", "interrupt"]),
+  op: Schema.Literals(["submit", "submit", "submit", "burst", "swap", "succeed", "fail", "die", "interrupt"]),
   pick: Count(0, 1000),
   session: Schema.Literals(["none", "none", "a", "b", "c"]),
   avoid: Schema.Literals(["none", "none", "w0", "w1"]),
@@ -18,6 +18,8 @@ const Step = Schema.Struct({
 type Step = typeof Step.Type
 
 const Scenario = Schema.Struct({
+  /** No sessions, nothing avoided or excluded: any worker may take any job. */
+  plain: Schema.Boolean,
   policy: Schema.Literals(["least-loaded", "weighted", "weighted-random"]),
   onFull: Schema.Literals(["wait", "wait", "fail"]),
   onUnavailable: Schema.Literals(["wait", "spill"]),
@@ -36,24 +38,29 @@ class Play {
   /** Jobs pinned to a session's worker. */
   readonly sessions = new Map<number, string>()
   readonly expected = new Map<number, "success" | "fail" | "die" | "interrupt">()
+  private readonly scenario: Scenario
   private readonly gates: Gates
   private readonly dispatcher: Dispatcher<number, number, HandlerError>
 
-  constructor(gates: Gates, dispatcher: Dispatcher<number, number, HandlerError>) {
+  constructor(scenario: Scenario, gates: Gates, dispatcher: Dispatcher<number, number, HandlerError>) {
+    this.scenario = scenario
     this.gates = gates
     this.dispatcher = dispatcher
   }
 
   readonly submit = Effect.fnUntraced(function* (this: Play, step: Step) {
     const job = this.fibers.length
-    if (step.session !== "none" && step.exclude === "none") this.sessions.set(job, step.session)
-    const fiber = yield* Effect.forkChild(
-      this.dispatcher.submit(job, {
-        ...(step.session === "none" ? {} : { session: step.session }),
-        ...(step.avoid === "none" ? {} : { avoid: new Set([step.avoid]) }),
-        ...(step.exclude === "none" ? {} : { exclude: new Set([step.exclude]) })
-      })
-    )
+    const options = this.scenario.plain
+      ? {}
+      : {
+          ...(step.session === "none" ? {} : { session: step.session }),
+          ...(step.avoid === "none" ? {} : { avoid: new Set([step.avoid]) }),
+          ...(step.exclude === "none" ? {} : { exclude: new Set([step.exclude]) })
+        }
+    if (options.session !== undefined && options.exclude === undefined) this.sessions.set(job, options.session)
+    const fiber = yield* Effect.forkChild(this.dispatcher.submit(job, options), {
+      startImmediately: step.pick % 2 === 0
+    })
     this.fibers.push(fiber)
   })
 
@@ -74,8 +81,11 @@ class Play {
       default: {
         const run = this.gates.pick(step.pick)
         if (run === undefined) return
-        this.expected.set(run.job, step.op === "succeed" ? "success" : step.op)
-        yield* this.gates[step.op](run)
+        const op = step.op === "swap" ? "succeed" : step.op
+        this.expected.set(run.job, op === "succeed" ? "success" : op)
+        yield* this.gates[op](run)
+        // In the very moment in which the slot is free and the queued job has not got it yet.
+        if (step.op === "swap") yield* this.submit(step)
       }
     }
   })
@@ -120,7 +130,7 @@ const run = Effect.fnUntraced(function* (scenario: Scenario) {
       handler: gates.handler(`w${index}`)
     }))
   })
-  const play = new Play(gates, dispatcher)
+  const play = new Play(scenario, gates, dispatcher)
   const check = Effect.gen(function* () {
     const metrics = yield* dispatcher.metrics
     for (const [index, worker] of metrics.workers.entries()) {
@@ -130,6 +140,9 @@ const run = Effect.fnUntraced(function* (scenario: Scenario) {
       assert.strictEqual(worker.inflight, gates.count(worker.name), "in flight is what really runs")
       assert.isAtLeast(worker.queue_len, 0)
       assert.isAtMost(worker.queue_len, Math.max(1, queueCapacity), "no queue exceeds its capacity")
+      if (scenario.plain && metrics.waiting > 0) {
+        assert.isAtLeast(worker.queue_len, queueCapacity, "nobody waits while a queue has room")
+      }
       if (worker.queue_len > 0) assert.strictEqual(worker.inflight, concurrency, "nobody queues while a slot is free")
     }
     const alive = play.fibers.filter((fiber) => fiber.pollUnsafe() === undefined).length
@@ -161,6 +174,14 @@ const run = Effect.fnUntraced(function* (scenario: Scenario) {
   assert.strictEqual(gates.starts.length, started.size, "no job starts twice")
   for (const [name, most] of gates.most) {
     assert.isAtMost(most, scenario.workers[Number(name.slice(1))]!.concurrency)
+  }
+  if (scenario.plain && scenario.workers.length === 1) {
+    const order = gates.starts.map((start) => start.job)
+    assert.deepStrictEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+      "nobody overtakes"
+    )
   }
   if (scenario.onUnavailable === "spill") return
   const workerOf = new Map<string, string>()
