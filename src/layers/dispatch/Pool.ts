@@ -120,9 +120,8 @@ export class Pool<Request, Response, Error> {
       Effect.suspend(() => {
         const rejection = this.rejection(tier)
         if (rejection !== undefined) return Effect.fail(rejection)
-        // Whoever waits already goes first.
-        const queued = pinned === undefined ? this.waiting : this.lanes[pinned]!.waiting
-        const index = queued.size > 0 ? -1 : this.selector.select((lane) => this.tierNow(tier, lane))
+        // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
+        const index = this.selector.select((lane) => this.tierNow(tier, lane))
         if (index === -1 && this.settings.onFull === "fail") return Effect.fail(rejected(new QueueFull({})))
         this.active++
         const lane = this.lanes[index]
@@ -130,7 +129,7 @@ export class Pool<Request, Response, Error> {
           return Effect.flatMap(lane.claimSlot, () => this.handle(request, lane, restore))
         }
         const job = new Job(this.arrivals++, tier)
-        if (lane === undefined) queued.add(job)
+        if (lane === undefined) this.waitingFor(pinned).add(job)
         else this.enqueue(job, lane)
         // Not a finalizer of the suspension: the turn can be lost after the wake-up too, and `abandon` knows by the state.
         return Effect.flatMap(
@@ -199,6 +198,10 @@ export class Pool<Request, Response, Error> {
     if (state === "queued") this.fill(lane!)
     this.end()
     return undefined
+  }
+
+  private waitingFor(pinned: number | undefined): Set<Job> {
+    return pinned === undefined ? this.waiting : this.lanes[pinned]!.waiting
   }
 
   /** Takes a job out of wherever it waits. */

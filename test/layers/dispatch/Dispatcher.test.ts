@@ -197,6 +197,18 @@ describe("submit", () => {
     })
   )
 
+  it.effect("takes an idle worker although others wait for one that they are bound to", () =>
+    Effect.gen(function* () {
+      const { gates, submit } = yield* gated({}, "a", "b")
+      for (let job = 0; job < 4; job++) yield* submit(job, { exclude: new Set(["a"]) })
+      yield* submit(4)
+      assert.deepStrictEqual(gates.starts, [
+        { job: 0, worker: "b" },
+        { job: 4, worker: "a" }
+      ])
+    })
+  )
+
   it.effect.each(["queued", "running"])("ends a %s job at its deadline", (where) =>
     Effect.gen(function* () {
       const { gates, dispatcher, submit } = yield* gated({}, "a")
