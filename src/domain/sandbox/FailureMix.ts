@@ -31,6 +31,11 @@ export const FaultName = Schema.Literals([
 ])
 export type FaultName = typeof FaultName.Type
 
+/** Those that do not wait for the latency to pass. */
+const AtOnce = FaultName.pick(["429", "429-retry-after", "503", "529", "stall"])
+export type FaultAtOnce = typeof AtOnce.Type
+export const isAtOnce = Schema.is(AtOnce)
+
 const NAMES: ReadonlyArray<string> = FaultName.literals
 const isFaultName = Schema.is(FaultName)
 

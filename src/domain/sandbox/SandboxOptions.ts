@@ -34,6 +34,8 @@ const whole = (minimum: number, maximum: number) =>
     )
   )
 
+const Text = Schema.String.check(Schema.makeFilter((text: string) => text !== "" || "must not be empty"))
+
 /** The model that a sandbox without `models` says it has. */
 export const ANY_MODEL = "sandbox"
 
@@ -41,7 +43,7 @@ export const SandboxOptions = Schema.Struct({
   /** TCP port; 0 means any free one. Default: 0. */
   port: whole(0, 65_535).pipe(Schema.withDecodingDefaultType(Effect.succeed(0))),
   /** Address to listen on. Default: `127.0.0.1`, this machine only. */
-  host: Schema.NonEmptyString.pipe(Schema.withDecodingDefaultType(Effect.succeed("127.0.0.1"))),
+  host: Text.pipe(Schema.withDecodingDefaultType(Effect.succeed("127.0.0.1"))),
   /** Decides all chance. Default: 1. */
   seed: whole(0, Number.MAX_SAFE_INTEGER).pipe(Schema.withDecodingDefaultType(Effect.succeed(1))),
   /** How long answers take; see `parseLatency`. Default: `fixed:0ms`. */
@@ -59,11 +61,11 @@ export const SandboxOptions = Schema.Struct({
   /** Most requests admitted in any minute; above it they get a 429. Default: no limit. */
   requestsPerMinute: Schema.optional(whole(1, 10_000_000)),
   /** The API keys that are accepted. Default: any key, and none. */
-  apiKeys: Schema.optional(Schema.Array(Schema.Redacted(Schema.NonEmptyString))),
+  apiKeys: Schema.optional(Schema.Array(Schema.Redacted(Text))),
   /** Mean length of the answers in tokens (about four characters each). Default: 64. */
   answerTokens: whole(1, 1_000_000).pipe(Schema.withDecodingDefaultType(Effect.succeed(64))),
   /** The models there are; others get a 404. Default: any model. */
-  models: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString)),
+  models: Schema.optional(Schema.NonEmptyArray(Text)),
   /** Most requests worked on at once; above it they get a 503. Default: no limit. */
   maxConcurrency: Schema.optional(whole(1, 10_000_000))
 })

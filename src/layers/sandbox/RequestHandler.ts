@@ -11,7 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { makeAnswer, type SandboxCall } from "../../domain/sandbox/Answer.ts"
 import type { Dialect, Refusal, SandboxReply } from "../../domain/sandbox/Dialect.ts"
-import type { FaultName } from "../../domain/sandbox/FailureMix.ts"
+import { type FaultAtOnce, isAtOnce } from "../../domain/sandbox/FailureMix.ts"
 import { type Fate, fateOf } from "../../domain/sandbox/Fate.ts"
 import { Prng } from "../../domain/sandbox/Prng.ts"
 import { RateLimit } from "../../domain/sandbox/RateLimit.ts"
@@ -145,9 +145,9 @@ export function makeRequestHandler(options: SandboxOptions, dialect: Dialect, cl
     identity: { readonly id: string; readonly created: number }
   ): void => {
     const { fault, latencyMs } = fate
-    const refusal = fault === undefined ? undefined : refusalAtOnce(fault)
-    if (fault === "stall" || refusal !== undefined) {
-      exchange.recorder.fault(fault!)
+    if (fault !== undefined && isAtOnce(fault)) {
+      exchange.recorder.fault(fault)
+      const refusal = refusalFor(fault)
       if (refusal !== undefined) exchange.reply(dialect.refuse(refusal))
       return
     }
@@ -166,7 +166,8 @@ export function makeRequestHandler(options: SandboxOptions, dialect: Dialect, cl
     })
   }
 
-  const refusalAtOnce = (fault: FaultName): Refusal | undefined => {
+  /** `undefined` for a stall. */
+  const refusalFor = (fault: FaultAtOnce): Refusal | undefined => {
     switch (fault) {
       case "429":
         return { kind: "rate-limited", retryAfterMs: undefined, verdict: undefined }
@@ -176,7 +177,7 @@ export function makeRequestHandler(options: SandboxOptions, dialect: Dialect, cl
         return { kind: "overloaded", status: 503 }
       case "529":
         return { kind: "overloaded", status: 529 }
-      default:
+      case "stall":
         return undefined
     }
   }

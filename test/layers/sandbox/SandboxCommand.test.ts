@@ -78,7 +78,7 @@ describe("sandboxCommand", () => {
     [["--retry-after", "soon"], '--retry-after: "soon" is not a duration'],
     [["--requests-per-minute", "0"], "--requests-per-minute: must be a whole number from 1 "],
     [["--answer-tokens", "0"], "--answer-tokens: must be a whole number from 1 "],
-    [["--model", ""], "--model: "],
+    [["--model", ""], "--model: must not be empty"],
     [["--api-key-env", "NO_KEY"], '--api-key-env: the environment variable "NO_KEY" is not set'],
     [["--api-key-env", "EMPTY_KEY"], '--api-key-env: the environment variable "EMPTY_KEY" is not set']
   ]

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Redacted, Result, Schema, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Redacted, Result, Schedule, Schema, Scope } from "effect"
 import { makeAnswer } from "../../../src/domain/sandbox/Answer.ts"
 import { fateOf } from "../../../src/domain/sandbox/Fate.ts"
 import { settleOptions } from "../../../src/domain/sandbox/SandboxOptions.ts"
@@ -26,6 +26,12 @@ const decodeCompletion = Schema.decodeUnknownEffect(Completion)
 
 const labelOf = (key: string) => `sha256:${createHash("sha256").update(key).digest("hex").slice(0, 12)}`
 const times = (count: number) => Array.from({ length: count }, (_, index) => index)
+
+/** A call as bytes, for sockets without a client. */
+const rawCall = (() => {
+  const body = JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] })
+  return `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+})()
 
 describe("SandboxServer", () => {
   it.live("answers chat completions as OpenAI does, the same for the same seed and prompt", () =>
@@ -172,8 +178,7 @@ describe("SandboxServer", () => {
           Effect.sync(() => connect(sandbox.port, "127.0.0.1")),
           (socket) => Effect.sync(() => socket.destroy())
         )
-        const body = JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] })
-        socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+        socket.write(rawCall)
         const received = yield* Effect.callback<string>((resume) => {
           let text = ""
           socket.on("data", (chunk) => {
@@ -205,13 +210,24 @@ describe("SandboxServer", () => {
     })
   )
 
+  it.live("makes up no failure for a client that has left", () =>
+    Effect.gen(function* () {
+      const { call, statsWhen } = yield* start({ latency: "fixed:100ms", failures: "500=1" })
+      const waiting = yield* Effect.forkChild(call("a"), { startImmediately: true })
+      yield* statsWhen((stats) => stats.inflight === 1)
+      yield* Fiber.interrupt(waiting)
+      yield* statsWhen((stats) => stats.aborted === 1)
+      // Takes as long as the first would have taken, and starts later.
+      assert.strictEqual((yield* call("b")).status, 500)
+      assert.deepStrictEqual((yield* statsWhen((stats) => stats.inflight === 0)).faults, { 500: 1 })
+    })
+  )
+
   it.live("counts every pipelined request of a connection that breaks", () =>
     Effect.gen(function* () {
       const { sandbox, statsWhen } = yield* start({ latency: "fixed:1h" })
       const socket = connect(sandbox.port, "127.0.0.1")
-      const one = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 55\r\n\r\n"
-      const body = '{"model":"m","messages":[{"role":"user","content":"x"}]}'
-      socket.write((one.replace("55", String(body.length)) + body).repeat(3))
+      socket.write(rawCall.repeat(3))
       yield* statsWhen((stats) => stats.inflight === 3)
       socket.destroy()
       assert.strictEqual((yield* statsWhen((stats) => stats.inflight === 0)).aborted, 3)
@@ -379,26 +395,38 @@ describe("SandboxServer", () => {
   )
 
   describe("closing", () => {
-    it.live("closes the listener and every socket at once: stalled, idle and silent ones", () =>
+    const opened = (port: number, text: string) =>
       Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const { call, sandbox, statsWhen } = yield* start({ failures: "stall=1" }).pipe(Scope.provide(scope))
-        const stalled = yield* Effect.forkChild(Effect.flip(call("x")), { startImmediately: true })
-        yield* statsWhen((stats) => stats.faults["stall"] === 1)
-        // Connected, and never says anything.
-        const silent = connect(sandbox.port, "127.0.0.1")
-        yield* Effect.callback<void>((resume) => void silent.once("connect", () => resume(Effect.void)))
-        const silentClosed = yield* Effect.forkChild(
+        const socket = connect(port, "127.0.0.1")
+        yield* Effect.callback<void>((resume) => void socket.once("connect", () => resume(Effect.void)))
+        socket.write(text)
+        const closed = yield* Effect.forkChild(
           Effect.callback<void>((resume) => {
-            silent.on("error", () => undefined)
-            silent.once("close", () => resume(Effect.void))
+            socket.on("error", () => undefined)
+            socket.resume().once("close", () => resume(Effect.void))
           }),
           { startImmediately: true }
         )
+        return closed
+      })
+
+    it.live("closes the listener and every socket at once: busy, stalled, idle and silent ones", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const sandbox = yield* SandboxServer.make({ latency: "fixed:1h", failures: "stall=0.5" }).pipe(
+          Scope.provide(scope)
+        )
+        const closings = yield* Effect.forEach(
+          [...times(10).map(() => rawCall), "GET /health HTTP/1.1\r\nhost: x\r\n\r\n", "POST /v1/chat", ""],
+          (text) => opened(sandbox.port, text)
+        )
+        const before = yield* sandbox.stats.pipe(
+          Effect.repeat({ until: (stats) => stats.inflight === 10, schedule: Schedule.spaced("2 millis") })
+        )
+        assert.isAbove(before.faults["stall"] ?? 0, 0)
         yield* Scope.close(scope, Exit.void)
-        yield* Fiber.join(stalled)
-        yield* Fiber.join(silentClosed)
-        // The port is free again.
+        yield* Effect.forEach(closings, Fiber.join)
+        // The port is free again, and nobody has gone away by himself.
         const second = yield* SandboxServer.make({ port: sandbox.port })
         assert.strictEqual(second.port, sandbox.port)
         assert.strictEqual((yield* sandbox.stats).aborted, 0)
