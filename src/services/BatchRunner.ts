@@ -16,7 +16,10 @@ export interface BatchOptions {
   /** Path for the rows that failed. */
   readonly errorsFile: string
   readonly existing: ExistingResults
-  /** Write results in the order of the input. */
+  /**
+   * Write the lines of each file in the order of the input. Answers wait for those before them, within `maxOutstanding`.
+   * When a run is stopped, what came is written although rows before it are left to a later run.
+   */
   readonly ordered: boolean
   /** Stop after so many rows of the input, those already done included; `undefined` for all. */
   readonly limit: number | undefined

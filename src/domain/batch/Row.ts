@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { ChatMessage, type GenAiRequest } from "../genai/GenAiRequest.ts"
 import { type RawLine, ROW_LIMIT } from "./LineSplitter.ts"
-import { brokenText, fieldPath, isObject, type JsonObject, shown } from "./RowText.ts"
+import { brokenText, fieldPath, isDeeper, isObject, type JsonObject, shown } from "./RowText.ts"
 
 /** A line that can be sent. */
 export interface Row {
@@ -46,11 +46,12 @@ export interface RowOptions {
 }
 
 const RAW_SHOWN = 1000
+const MAX_DEPTH = 500
 
 /**
  * 16 hexadecimal digits that stand for a line's bytes: the first half of their SHA-1 (FIPS 180-4).
  *
- * It is there to notice edits, not attacks. SHA-1 is native, the same everywhere, easy to check with other tools, and
+ * It is there to notice edits, not attacks, and of an oversized line it covers what is kept. SHA-1 is native, the same everywhere, easy to check with other tools, and
  * costs 1.5 us for a line of 250 bytes, where SHA-256 costs 2.5.
  */
 export const lineHash = (line: RawLine): string => digest("sha1", line.bytes, "hex").slice(0, 16)
@@ -81,16 +82,20 @@ export const readRow = (line: RawLine, options: RowOptions): Row | InvalidRow =>
     return invalid(`the line is not valid JSON: ${error instanceof Error ? error.message : String(error)}`, text)
   }
   if (!isObject(json)) return invalid(`expected a JSON object, got ${shown(json)}`, text)
-  // Text that is valid UTF-8 can bring half a surrogate pair only as an escape.
-  const broken = text.includes("\\u") ? brokenText(json) : undefined
-  const content =
-    broken !== undefined
-      ? Result.fail(`${broken}: has half of a surrogate pair, which is no character`)
-      : options.anyObject
-        ? Result.succeed(readObject(json))
-        : readFields(json)
+  const content = readContent(json, text, options)
   if (Result.isFailure(content)) return invalid(content.failure, text, named(json).id)
   return { _tag: "Row", index: line.index, hash, ...content.success }
+}
+
+function readContent(row: JsonObject, text: string, options: RowOptions): Result.Result<Content, string> {
+  // What JSON.parse reads without recursion, JSON.stringify and others cannot take up again.
+  if (text.length > 2 * MAX_DEPTH && isDeeper(row, MAX_DEPTH)) {
+    return Result.fail(`the row is nested more than ${MAX_DEPTH} levels deep`)
+  }
+  // Text that is valid UTF-8 can bring half a surrogate pair only as an escape.
+  const broken = text.includes("\\u") ? brokenText(row) : undefined
+  if (broken !== undefined) return Result.fail(`${broken}: has half of a surrogate pair, which is no character`)
+  return options.anyObject ? Result.succeed(readObject(row)) : readFields(row)
 }
 
 /** What a row's text says, without where it stands. */

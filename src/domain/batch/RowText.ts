@@ -37,3 +37,9 @@ export const brokenText = (value: unknown, path: ReadonlyArray<string | number> 
   }
   return undefined
 }
+
+/** Whether a JSON value has lists and objects inside each other for more than so many levels. Goes no deeper itself. */
+export const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)))

@@ -11,6 +11,10 @@ export const errorCode = (error: PlatformError.PlatformError): string => {
     : error.reason._tag
 }
 
+/** How messages name a file; `-` is a standard stream. */
+export const inputName = (path: string): string => (path === "-" ? "standard input" : path)
+export const outputName = (path: string): string => (path === "-" ? "standard output" : path)
+
 /** The input could not be opened or read. */
 export const inputError =
   (path: string) =>
@@ -28,10 +32,10 @@ export const inputError =
       path,
       message:
         code === "EACCES" || code === "EPERM"
-          ? `The input file ${path} may not be read by this user: change its permissions (chmod u+r).`
+          ? `The input ${inputName(path)} may not be read by this user: change its permissions (chmod u+r).`
           : code === "EISDIR"
             ? inputIsDirectory(path).message
-            : `The input file ${path} cannot be read (${code}).`
+            : `The input ${inputName(path)} cannot be read (${code}): look after the disk or pipe that it comes from.`
     })
   }
 
@@ -62,7 +66,7 @@ export const outputError =
         return new BatchError({
           reason: "OutputUnwritable",
           path,
-          message: `The reader of ${path} has gone: nothing more can be written. Write to a file to be able to resume.`
+          message: `The reader of ${outputName(path)} has gone: nothing more can be written. Write to a file to be able to resume.`
         })
       default:
         return new BatchError({

@@ -8,6 +8,7 @@ import { INVALID_ROW, readResultLine } from "../../domain/batch/ResultLine.ts"
 import { lineHash } from "../../domain/batch/Row.ts"
 import { BatchError } from "../../services/BatchRunner.ts"
 import type { BatchPaths, InputFile, OutputFile } from "./BatchPaths.ts"
+import { inputName } from "./FileErrors.ts"
 import * as LineReader from "./LineReader.ts"
 import type { OpenAt } from "./OutputSink.ts"
 
@@ -106,11 +107,9 @@ export const changed = (input: InputFile, line: RawLine): BatchError =>
 export const shorter = (input: InputFile, count: number, journal: Journal): BatchError =>
   inputChanged(input, `it ends after ${count} lines, and there is a result for line ${journal.highest + 1}`)
 
-const inputChanged = (input: InputFile, what: string) => {
-  const name = input.kind === "stdin" ? "standard input" : input.path
-  return new BatchError({
+const inputChanged = (input: InputFile, what: string) =>
+  new BatchError({
     reason: "InputChanged",
     path: input.path,
-    message: `The results are of another input than ${name}: ${what}. Bring the first input back, write to other files, or start anew with --overwrite.`
+    message: `The results are of another input than ${inputName(input.path)}: ${what}. Bring the first input back, write to other files, or start anew with --overwrite.`
   })
-}

@@ -108,7 +108,7 @@ const bytes = (input: InputFile, chunkSize: number) =>
         : input.kind === "file"
           ? fs.stream(input.path, { chunkSize })
           : pipeBytes(input.path, chunkSize)
-    return Stream.mapError(stream, inputError(input.kind === "stdin" ? "standard input" : input.path))
+    return Stream.mapError(stream, inputError(input.path))
   })
 
 /** `FileSystem` reads at positions, which pipes do not have. */

@@ -29,7 +29,7 @@ const LF = 0x0a
 
 /** Opens a result file, to be closed with the scope, and changes nothing in it; makes it when there is none. */
 export const open = (file: OutputFile): Effect.Effect<OutputSink, BatchError, FileSystem.FileSystem | Scope> =>
-  file.kind === "stdout" ? openStdout(outputError("standard output")) : openFile(file, outputError(file.path))
+  file.kind === "stdout" ? openStdout(outputError(file.path)) : openFile(file, outputError(file.path))
 
 const openFile = Effect.fnUntraced(function* (output: OutputFile, toError: (error: PlatformError) => BatchError) {
   const fs = yield* FileSystem.FileSystem

@@ -5,6 +5,7 @@ import type { Scope } from "effect/Scope"
 import type * as Stdio from "effect/Stdio"
 import { BatchError, type ExistingResults } from "../../services/BatchRunner.ts"
 import type { BatchPaths, OutputFile } from "./BatchPaths.ts"
+import { outputName } from "./FileErrors.ts"
 import type { EarlierRun } from "./JournalScan.ts"
 import * as JournalScan from "./JournalScan.ts"
 import * as LineWriter from "./LineWriter.ts"
@@ -59,11 +60,9 @@ const resultsExist = (full: ReadonlyArray<OutputFile>) => {
   })
 }
 
-const notResumable = (file: OutputFile) => {
-  const name = file.kind === "stdout" ? "standard output" : file.path
-  return new BatchError({
+const notResumable = (file: OutputFile) =>
+  new BatchError({
     reason: "OutputConflict",
     path: file.path,
-    message: `Results that went to ${name} cannot be resumed, for they cannot be read again: write to files, or leave out --resume.`
+    message: `Results that went to ${outputName(file.path)} cannot be resumed, for they cannot be read again: write to files, or leave out --resume.`
   })
-}

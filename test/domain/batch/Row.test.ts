@@ -148,6 +148,13 @@ describe("readRow", () => {
     assert.include(invalid('{"any":"\\ud800"}', true).error, "any: has half")
   })
 
+  it("refuses what is nested too deeply to be written again, and takes what is not", () => {
+    const nested = (levels: number) => `{"input":"x","metadata":${"[".repeat(levels)}${"]".repeat(levels)}}`
+    assert.strictEqual(invalid(nested(1_000_000)).error, "the row is nested more than 500 levels deep")
+    assert.strictEqual(invalid(nested(500), true).error, "the row is nested more than 500 levels deep")
+    assert.strictEqual(read(nested(499))._tag, "Row")
+  })
+
   it("refuses bytes that are no UTF-8 and shows the rest", () => {
     const bytes = Buffer.concat([Buffer.from('{"input":"a'), Buffer.from([0xff, 0xed, 0xa0, 0x80]), Buffer.from('"}')])
     const found = readRow(rawLine(bytes), { anyObject: true })

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
+import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Layer, PlatformError, Stdio, Stream } from "effect"
 import { DeadlineExceeded, GenAiError, Overloaded, Rejected } from "../../../src/domain/genai/GenAiError.ts"
 import { BatchRunner } from "../../../src/services/BatchRunner.ts"
 import {
@@ -8,6 +9,7 @@ import {
   answerTo,
   clientOf,
   eventually,
+  failure,
   folder,
   type Generate,
   instant,
@@ -236,6 +238,23 @@ describe("a run", () => {
         yield* Deferred.succeed(go, undefined)
         assert.strictEqual((yield* run.await).outcome, "completed")
       }).pipe(Effect.scoped, withRunner(client))
+    })
+  )
+
+  it.live("still waits for what was sent when the input breaks off by an error", () =>
+    Effect.gen(function* () {
+      const dir = yield* folder
+      const broken = PlatformError.systemError({ _tag: "Unknown", module: "Stdio", method: "stdin" })
+      const stdin = Stream.concat(Stream.make(Buffer.from(rows(3))), Stream.fail(broken))
+      const client = clientOf((request) => Effect.delay(instant(request), 20))
+      const error = yield* failure(
+        runToEnd({ ...dir.options, input: "-" }).pipe(
+          withRunner(client, Layer.merge(NodeFileSystem.layer, Stdio.layerTest({ stdin })))
+        )
+      )
+      assert.deepInclude(error, { reason: "InputUnreadable", path: "-" })
+      assert.include(error.message, "standard input cannot be read")
+      assert.deepStrictEqual(accounted(dir), range(3))
     })
   )
 
