@@ -30,8 +30,9 @@ runToEnd(options)
       onSuccess: (report) => ({ report }),
       onFailure: ({ message, reason }) => ({ error: { message, reason } })
     }),
-    Effect.provide(FileBatchRunner.layer),
-    Effect.provide(Layer.merge(NodeServices.layer, Layer.succeed(GenAiClient, client))),
+    Effect.provide(
+      Layer.provide(FileBatchRunner.layer, Layer.merge(NodeServices.layer, Layer.succeed(GenAiClient, client)))
+    ),
     Effect.runPromise
   )
   .then((end) => process.stderr.write(`${JSON.stringify(end)}\n`))
