@@ -15,6 +15,10 @@ const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
 const received = (sandbox: Sandbox["Service"], count: number) =>
   until(Effect.map(sandbox.stats, (stats) => stats.received >= count))
 
+/** Waits until every slot of the run holds a request that will never be answered. */
+const allStalled = (sandbox: Sandbox["Service"]) =>
+  until(Effect.map(sandbox.stats, (stats) => stats.faults["stall"] === 8))
+
 /** Waits for words on standard error; they must not have been said before the call. */
 const says = ({ child }: Started, words: string) =>
   Effect.callback<void>((resume) => {
@@ -68,7 +72,7 @@ describe("Ctrl-C once", () => {
     Effect.gen(function* () {
       const sandbox = yield* SandboxServer.make({ failures: "stall=0.3" })
       const { folder, started } = yield* begin(sandbox, ["--grace", "100ms"])
-      yield* until(Effect.map(sandbox.stats, (stats) => stats.inflight === 8))
+      yield* allStalled(sandbox)
       started.child.kill("SIGINT")
       const { code, stderr, stdout } = yield* started.finished
       assert.strictEqual(code, 130, stderr)
@@ -103,11 +107,11 @@ describe("Ctrl-C twice", () => {
     Effect.gen(function* () {
       const sandbox = yield* SandboxServer.make({ failures: "stall=0.3" })
       const { folder, started } = yield* begin(sandbox)
-      yield* until(Effect.map(sandbox.stats, (stats) => stats.inflight === 8))
+      yield* allStalled(sandbox)
       const stopping = yield* Effect.forkChild(says(started, "stopping:"), { startImmediately: true })
       started.child.kill("SIGINT")
       yield* Fiber.join(stopping)
-      // Signals within a tenth of a second of each other are one Ctrl-C that came on two ways: so, again until it counts.
+      // Signals that follow each other closely are one Ctrl-C that came on two ways: so, again until it counts.
       const again = Effect.forever(
         Effect.delay(
           Effect.sync(() => started.child.kill("SIGINT")),

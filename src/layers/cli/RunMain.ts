@@ -12,9 +12,10 @@ import { ExitCode } from "./ExitStatus.ts"
 import { StopSignals } from "./StopSignals.ts"
 
 /**
- * Two signals within so many milliseconds are one: a terminal sends Ctrl-C to npm and to us, and npm passes it on again.
+ * Signals within so many milliseconds after one that counted are the same one: a terminal sends Ctrl-C to npm and to us,
+ * and npm passes it on again.
  */
-const SAME_SIGNAL_MS = 100
+const SAME_SIGNAL_MS = 200
 
 /** Runs the program and ends the process, once what was written to the standard streams has left it. */
 export const runMain = <E>(program: Effect.Effect<void, E, StopSignals>): void => {
@@ -34,13 +35,16 @@ export const runMain = <E>(program: Effect.Effect<void, E, StopSignals>): void =
   })
 
   const start = Runtime.makeRunMain(({ fiber, teardown }) => {
-    let lastSignalAt = Number.NEGATIVE_INFINITY
+    let countedAt = Number.NEGATIVE_INFINITY
     let interrupted = false
     const onSignal = (): void => {
       const now = performance.now()
-      const repeated = now - lastSignalAt < SAME_SIGNAL_MS
-      lastSignalAt = now
-      if (repeated) return
+      if (now - countedAt < SAME_SIGNAL_MS) return
+      countedAt = now
+      // Later, so that what it starts does not keep the second half of a doubled signal waiting until it counts.
+      setImmediate(obey)
+    }
+    const obey = (): void => {
       const intercept = interceptors.pop()
       if (intercept !== undefined) {
         intercept()
