@@ -28,8 +28,8 @@ import * as LineReader from "./LineReader.ts"
 import * as ResultFiles from "./ResultFiles.ts"
 import * as RunLock from "./RunLock.ts"
 
-/** The client's `drain` keeps to its timeout; a client that does not is not waited for longer than this. */
-const DRAIN_SLACK = Duration.seconds(1)
+/** A client that does not keep to the timeout of its drain, or to its end, is not waited for longer than this. */
+const SLACK = Duration.seconds(1)
 
 /** Examples of invalid rows that a check gives. */
 const CHECK_SAMPLES = 20
@@ -102,12 +102,12 @@ export const make = Effect.gen(function* () {
     const stop = Effect.fn("BatchRunner.stop")(function* (grace: Duration.Input) {
       if (main.pollUnsafe() !== undefined) return
       yield* pipeline.stop
-      yield* client
-        .drain({ timeout: grace, queued: "discard" })
-        .pipe(
-          Effect.timeoutOption(Duration.sum(Duration.fromInputUnsafe(grace), DRAIN_SLACK)),
-          Effect.raceFirst(Fiber.await(main))
-        )
+      const drain = client.drain({ timeout: grace, queued: "discard" })
+      yield* Effect.timeoutOption(drain, Duration.sum(Duration.fromInputUnsafe(grace), SLACK)).pipe(
+        // The client has ended, but its last answers may be on their way to the rows: interrupted now, they were lost.
+        Effect.andThen(Effect.sleep(SLACK)),
+        Effect.raceFirst(Fiber.await(main))
+      )
       yield* pipeline.abandon
       yield* Fiber.await(main)
     })

@@ -129,6 +129,14 @@ describe("stop", () => {
     })
   )
 
+  it.live("writes answers that reach their rows only after the drain", () =>
+    Effect.gen(function* () {
+      const { report } = yield* stopped(100, (request) => Effect.delay(instant(request), 50))
+      assert.deepInclude(report, { outcome: "interrupted", failed: 0, outstanding: 0 })
+      assert.isAtLeast(report.saved, 31)
+    })
+  )
+
   it.live("does not wait for a client whose drain never ends", () =>
     Effect.gen(function* () {
       const dir = yield* folder
