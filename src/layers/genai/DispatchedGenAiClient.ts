@@ -5,10 +5,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { ConfigError } from "../../domain/config/ConfigError.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
-import type { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
+import { DispatchError, Draining, type InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
@@ -74,6 +77,8 @@ class Calls {
   private readonly clock: Clock.Clock
   private readonly schedule: ReturnType<typeof backoff>
   private active = 0
+  /** Done when requests that back off are to fail instead of being tried again. */
+  private readonly discarded = Deferred.makeUnsafe<void>()
   /** Present once draining; done when no call is under way. */
   private idle: Deferred.Deferred<void> | undefined = undefined
 
@@ -105,11 +110,14 @@ class Calls {
   }
 
   drain(options: DrainOptions): Effect.Effect<boolean> {
-    return Effect.suspend(() => {
+    return Effect.gen({ self: this }, function* () {
       this.idle ??= Deferred.makeUnsafe<void>()
-      if (options.queued === "discard") return this.dispatcher.drain(options)
-      if (this.active === 0) return Effect.succeed(true)
-      return Effect.timeoutOrElse(Effect.as(Deferred.await(this.idle), true), {
+      if (options.queued === "discard") {
+        yield* Deferred.succeed(this.discarded, undefined)
+        yield* this.dispatcher.drain({ timeout: 0, queued: "discard" })
+      }
+      if (this.active === 0) return true
+      return yield* Effect.timeoutOrElse(Effect.as(Deferred.await(this.idle), true), {
         duration: options.timeout,
         orElse: () => Effect.succeed(false)
       })
@@ -121,16 +129,27 @@ class Calls {
     const attempt = Effect.suspend(() =>
       this.dispatcher.submit(call, { session: call.session, avoid: call.avoid, exclude: call.exclude })
     )
-    return Effect.catch(attempt, (failure) => {
-      let isFirst = true
-      const retried = Effect.suspend(() => {
-        if (!isFirst) return attempt
-        isFirst = false
-        return Effect.fail(failure)
-      })
-      return Effect.retry(retried, this.schedule)
-    })
+    return Effect.catch(attempt, (failure) => this.retry(attempt, failure))
   }
+
+  private readonly retry = Effect.fnUntraced(function* (
+    this: Calls,
+    attempt: Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError>,
+    first: AttemptFailed | DispatchError
+  ) {
+    const backoff = yield* Schedule.toStepWithSleep(this.schedule)
+    const shutDown = Effect.flatMap(Deferred.await(this.discarded), () =>
+      Effect.fail(new DispatchError({ reason: new Draining({}) }))
+    )
+    let failure = first
+    for (;;) {
+      const gaveUp = () => Effect.fail(failure)
+      yield* Effect.raceFirst(Pull.catchDone(backoff(failure), gaveUp), shutDown)
+      const result = yield* Effect.result(attempt)
+      if (Result.isSuccess(result)) return result.success
+      failure = result.failure
+    }
+  })
 
   private end(): undefined {
     this.active--
