@@ -59,12 +59,14 @@ endpoints:
   process.exitCode = code
 }).pipe(Effect.scoped)
 
-/** Runs the tool as a user would; Ctrl-C reaches it through the terminal. Gives its exit code. */
+/**
+ * Runs the tool as a user would; gives its exit code. Ctrl-C reaches it through the terminal, and the sandboxes stay up
+ * until it has ended in its own way.
+ */
 const command = (args: ReadonlyArray<string>) =>
   Effect.callback<number>((resume) => {
     const child = spawn(process.execPath, ["src/main.ts", ...args], { stdio: "inherit" })
     child.once("exit", (code) => resume(Effect.succeed(code ?? 130)))
-    return Effect.sync(() => child.kill())
-  })
+  }).pipe(Effect.uninterruptible)
 
 NodeRuntime.runMain(main)
