@@ -10,7 +10,7 @@
  */
 
 /** The interval is this much longer than `periodMs / limit`: room for the jitter of the way to the receiver. */
-const HEADROOM = 0.005
+const HEADROOM = 0.003
 
 /** Lateness of timers that is made up for, in milliseconds. More is a pause of the process and is lost. */
 const MAX_LAG_MS = 250
