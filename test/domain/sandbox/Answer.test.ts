@@ -31,7 +31,7 @@ describe("makeAnswer", () => {
     [Schema.Array(Schema.String), Schema.Literals([1, 2, 3, 10, 64, 1000]), Schema.Literals([1, 5, 64, 300])],
     ([texts, maxTokens, meanTokens]) => {
       const answer = makeAnswer(3, call(texts, maxTokens), meanTokens)
-      assert.match(answer.text, /^[A-Z][A-Za-z. ]*[a-z.]$/)
+      assert.match(answer.text, /^[A-Z][A-Za-z. ]*[A-Za-z.]$/)
       assert.isFalse(/\.\.| \./.test(answer.text), answer.text)
       assert.strictEqual(answer.completionTokens, Math.ceil(answer.text.length / 4))
       assert.isAtMost(answer.completionTokens, maxTokens)
