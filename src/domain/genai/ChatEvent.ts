@@ -1,0 +1,25 @@
+/** What a streamed answer is made of, in words that no provider owns. */
+import type { Usage } from "./GenAiResponse.ts"
+
+/** A piece of the text; the pieces joined are the answer. Never empty. */
+export interface TextDelta {
+  readonly _tag: "TextDelta"
+  readonly text: string
+}
+
+/** Tokens counted so far; a later one replaces an earlier one. */
+export interface UsageReport {
+  readonly _tag: "UsageReport"
+  readonly usage: Usage
+}
+
+/** The answer is whole. Comes exactly once, last. */
+export interface Finish {
+  readonly _tag: "Finish"
+  /** Why the model stopped, in the provider's own word. */
+  readonly finishReason: string | undefined
+  /** The model that answered, as the provider names it. */
+  readonly model: string | undefined
+}
+
+export type ChatEvent = TextDelta | UsageReport | Finish
