@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Redacted } from "effect"
+import { Clock, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
@@ -18,7 +18,7 @@ const withClient = <A, E>(
   settings: DispatcherConfig,
   transport: FakeTransport,
   use: (client: GenAiClient["Service"]) => Effect.Effect<A, E>
-) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings)), Effect.provide(transport.layer))
+) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))
 
 /** Runs an effect while the clock goes on by itself, a second at a time, at most ten minutes. */
 const inTime = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
@@ -85,7 +85,7 @@ describe("generate", () => {
         const error = yield* failureOf(client)
         assert.strictEqual(error.reason._tag, "Overloaded")
         assert.strictEqual(error.attempts, 3)
-        assert.include(error.message, "(endpoint \"east\", 3 attempts)")
+        assert.include(error.message, '(endpoint "east", 3 attempts)')
         assert.strictEqual(transport.sent.length, 3)
       })
     )
