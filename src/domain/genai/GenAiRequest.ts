@@ -9,9 +9,41 @@ import * as Schema from "effect/Schema"
 export const Role = Schema.Literals(["system", "user", "assistant"])
 export type Role = typeof Role.Type
 
-/** One turn of the conversation. */
-export const ChatMessage = Schema.Struct({ role: Role, content: Schema.String })
+/** Text within a turn. */
+export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+
+/** An image, a sound or a document, carried along: its bytes in base64 (RFC 4648) and what they are, such as `image/png`. */
+export const DataPart = Schema.Struct({
+  type: Schema.Literal("data"),
+  mimeType: Schema.String,
+  data: Schema.String
+})
+
+/** An image, a sound or a document that the provider fetches itself: from the web, from its own store, from a bucket. */
+export const UriPart = Schema.Struct({
+  type: Schema.Literal("uri"),
+  uri: Schema.String,
+  /** What is there, for providers that want to know beforehand. */
+  mimeType: Schema.optionalKey(Schema.String)
+})
+
+/** A piece of a turn. */
+export const Part = Schema.Union([TextPart, DataPart, UriPart])
+export type Part = typeof Part.Type
+
+/** One turn of the conversation. A text is the same as one part with that text. */
+export const ChatMessage = Schema.Struct({
+  role: Role,
+  content: Schema.Union([Schema.String, Schema.Array(Part)])
+})
 export type ChatMessage = typeof ChatMessage.Type
+
+/** Members of a JSON object, by name. */
+const Members = Schema.Record(Schema.String, Schema.Unknown)
+
+/** Endpoints whose requests have the same shape: `openai` is kinds openai and azure, `gemini` is kinds gemini and vertex. */
+export const Family = Schema.Literals(["openai", "gemini"])
+export type Family = typeof Family.Type
 
 /**
  * One request for a generated answer.
@@ -30,7 +62,24 @@ export const GenAiRequest = Schema.Struct({
   temperature: Schema.optionalKey(Schema.Finite),
   /** The longest answer wanted, in tokens. */
   maxTokens: Schema.optionalKey(Schema.Int),
+  /**
+   * What only the provider has words for, in those: tools, a response schema, safety settings. Merged into its body last,
+   * object by object, so that it wins over everything else; lists are replaced as a whole.
+   */
+  extra: Schema.optionalKey(Members),
+  /** Keep the provider's whole answer, as `raw` of the response. Default: false. */
+  keepRaw: Schema.optionalKey(Schema.Boolean),
+  /**
+   * The request as somebody wrote it for one family of endpoints: those are sent `body` as it is, except that an
+   * endpoint's own model replaces the one in it. Endpoints of other kinds are sent the fields above. The model in `body`
+   * is for endpoints that have none.
+   */
+  native: Schema.optionalKey(Schema.Struct({ family: Family, body: Members })),
   /** The JSON document that an endpoint of kind `raw` is sent as it is. */
   body: Schema.optionalKey(Schema.Unknown)
 })
 export type GenAiRequest = typeof GenAiRequest.Type
+
+/** The text in a turn, its text parts joined; files and images have none. */
+export const textOfContent = (content: ChatMessage["content"]): string =>
+  typeof content === "string" ? content : content.map((part) => (part.type === "text" ? part.text : "")).join("")

@@ -5,6 +5,8 @@ import * as Schema from "effect/Schema"
 export const Usage = Schema.Struct({
   /** Tokens read, those from a cache included. */
   inputTokens: Schema.optionalKey(Schema.Int),
+  /** Those of the tokens read that came from a cache, which cost less. */
+  cachedInputTokens: Schema.optionalKey(Schema.Int),
   /** Tokens written. */
   outputTokens: Schema.optionalKey(Schema.Int),
   /** Tokens in total, as reported; not always the sum of the other two. */
@@ -21,6 +23,8 @@ export interface GenAiResponse {
   /** The model that answered, as the provider names it. */
   readonly model: string | undefined
   readonly usage: Usage | undefined
+  /** The provider's whole answer, parsed from its JSON; only when the request has `keepRaw`. */
+  readonly raw?: unknown
 }
 
 /** One answer, with how it was come by: what `GenAiClient.generate` gives. */

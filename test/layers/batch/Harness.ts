@@ -5,7 +5,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
 import { Effect, FileSystem, Layer, type Scope, type Stdio } from "effect"
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
-import type { GenAiRequest } from "../../../src/domain/genai/GenAiRequest.ts"
+import { type GenAiRequest, textOfContent } from "../../../src/domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
 import * as FileBatchRunner from "../../../src/layers/batch/FileBatchRunner.ts"
 import { type BatchError, type BatchOptions, BatchRunner } from "../../../src/services/BatchRunner.ts"
@@ -54,7 +54,7 @@ export const answerTo = (request: GenAiRequest): GenAiAnswer => ({
 })
 
 /** The last thing that the user says in a request. */
-export const question = (request: GenAiRequest): string => request.messages.at(-1)?.content ?? ""
+export const question = (request: GenAiRequest): string => textOfContent(request.messages.at(-1)?.content ?? "")
 
 export type Generate = (request: GenAiRequest, options?: GenerateOptions) => Effect.Effect<GenAiAnswer, GenAiError>
 
