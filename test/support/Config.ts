@@ -7,11 +7,14 @@ export const endpoint = (overrides: Partial<EndpointConfig> & { readonly name: s
   model: "test-model",
   apiKeyEnv: undefined,
   apiKey: undefined,
+  priority: 0,
   weight: 1,
   concurrency: 256,
+  adaptiveConcurrency: false,
   queueCapacity: 1024,
   limits: {},
   timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 },
+  breaker: { failures: 10, windowMs: 30_000, openMs: 5_000 },
   parameters: {},
   headers: {},
   ...overrides
@@ -26,6 +29,7 @@ export const config = (
   maxAttempts: 5,
   deadlineMs: 600_000,
   retry: { baseMs: 500, factor: 2, capMs: 30_000 },
+  retryBudget: { ratio: 0.2, minPerSecond: 10 },
   affinity: undefined,
   endpoints,
   ...overrides

@@ -29,7 +29,14 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { OnUnavailable, Policy } from "../dispatch/Policy.ts"
-import type { AffinityConfig, EndpointKind, RetryConfig } from "./DispatcherConfig.ts"
+import type {
+  AffinityConfig,
+  BreakerConfig,
+  EndpointKind,
+  HedgeConfig,
+  RetryBudgetConfig,
+  RetryConfig
+} from "./DispatcherConfig.ts"
 import { DurationText, PositiveDurationText } from "./DurationText.ts"
 import { isSecretNameOfEndpoint, isVariableName, variableExample } from "./Secrets.ts"
 
@@ -41,7 +48,12 @@ export const Defaults = {
   retry: { baseMs: 500, factor: 2, capMs: 30_000 } satisfies RetryConfig,
   /** Where a file has an `affinity` section; without one there is no affinity. */
   affinity: { ttlMs: 300_000, sliding: false, capacity: 100_000, onUnavailable: "spill" } satisfies AffinityConfig,
-  endpoint: { weight: 1, concurrency: 256, queueCapacity: 1024 },
+  /** As widely used: retries are at most a fifth of the sends, and a few a second where little is sent. */
+  retryBudget: { ratio: 0.2, minPerSecond: 10 } satisfies RetryBudgetConfig,
+  /** Where a file has a `hedge` section; without one there are no second sends. */
+  hedge: { afterQuantile: 0.95, maxExtra: 0.05 } satisfies HedgeConfig,
+  endpoint: { priority: 0, weight: 1, concurrency: 256, queueCapacity: 1024 },
+  breaker: { failures: 10, windowMs: 30_000, openMs: 5000 } satisfies BreakerConfig,
   timeouts: { connectMs: 5000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 }
 } as const
 

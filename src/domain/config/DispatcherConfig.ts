@@ -5,6 +5,7 @@
  */
 import type * as Redacted from "effect/Redacted"
 import type { OnUnavailable, Policy } from "../dispatch/Policy.ts"
+import type { Prices } from "../genai/Prices.ts"
 import type { WireTimeouts } from "../providers/Wire.ts"
 
 /** The dialects that endpoints speak. */
@@ -14,26 +15,71 @@ export type EndpointKind = "openai" | "raw"
 export interface EndpointLimits {
   readonly requestsPerSecond?: number
   readonly requestsPerMinute?: number
+  /** Tokens read and written together. */
+  readonly tokensPerMinute?: number
+  /** Tokens read. */
+  readonly inputTokensPerMinute?: number
+  /** Tokens written. */
+  readonly outputTokensPerMinute?: number
+}
+
+/** When an endpoint that fails is left alone for a while. */
+export interface BreakerConfig {
+  /** Failures in a row, all within `windowMs`, that open the breaker; at least 1. */
+  readonly failures: number
+  readonly windowMs: number
+  /** How long it stays open before one request may try again. */
+  readonly openMs: number
+}
+
+/** Keeps an outage from becoming a storm: how many of the sends may be retries. */
+export interface RetryBudgetConfig {
+  /** Retries per first send, such as 0.2; at least 0. */
+  readonly ratio: number
+  /** Retries per second that are always allowed; at least 0. */
+  readonly minPerSecond: number
+}
+
+/** A second send to another endpoint for requests that take long; the loser is cancelled. */
+export interface HedgeConfig {
+  /** The quantile of the latency after which the second send starts; between 0 and 1. */
+  readonly afterQuantile: number
+  /** Most second sends per request; above 0, at most 1. */
+  readonly maxExtra: number
 }
 
 /** One endpoint, settled. */
 export interface EndpointConfig {
   readonly name: string
   readonly kind: EndpointKind
-  /** For `openai` the base that `/chat/completions` is added to; for `raw` the URL itself. */
+  /**
+   * What the provider adds its path to, with all that identifies the deployment in it (project, location, account,
+   * api-version); for `raw` the URL itself.
+   */
   readonly baseUrl: URL
   readonly model: string | undefined
   /** The name of the environment variable that the key came from, for messages. */
   readonly apiKeyEnv: string | undefined
   readonly apiKey: Redacted.Redacted<string> | undefined
+  /** For `vertex`: path of a service-account key file. Default: application default credentials. */
+  readonly keyFile?: string
+  /** For `vertex`: the e-mail of a service account to impersonate. Default: none. */
+  readonly serviceAccount?: string
+  /** Endpoints of the lowest number come first; the next ones only while those are unavailable. A whole number from 0. */
+  readonly priority: number
   /** Share of the requests relative to the other endpoints; above 0. */
   readonly weight: number
   /** Most requests in flight at once. */
   readonly concurrency: number
+  /** Whether to go below `concurrency` by itself while the endpoint is overloaded, and back up. */
+  readonly adaptiveConcurrency: boolean
   /** Most requests waiting for this endpoint. */
   readonly queueCapacity: number
   readonly limits: EndpointLimits
   readonly timeouts: WireTimeouts
+  readonly breaker: BreakerConfig
+  /** `undefined` when the costs are not to be counted. */
+  readonly prices?: Prices
   /** Default request parameters in the provider's own names. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly headers: Readonly<Record<string, string>>
@@ -65,6 +111,9 @@ export interface DispatcherConfig {
   /** Per request, from call to answer. */
   readonly deadlineMs: number
   readonly retry: RetryConfig
+  readonly retryBudget: RetryBudgetConfig
+  /** `undefined`: no second sends. */
+  readonly hedge?: HedgeConfig
   readonly affinity: AffinityConfig | undefined
   /** At least one; names are unique. */
   readonly endpoints: ReadonlyArray<EndpointConfig>

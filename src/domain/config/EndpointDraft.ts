@@ -163,8 +163,10 @@ const settleEndpoint = (
     model: overrides.model ?? endpoint.model,
     apiKeyEnv,
     apiKey: apiKeyEnv === undefined ? undefined : variables.get(apiKeyEnv),
+    priority: Defaults.endpoint.priority,
     weight: endpoint.weight ?? Defaults.endpoint.weight,
     concurrency: overrides.concurrency ?? endpoint.concurrency ?? Defaults.endpoint.concurrency,
+    adaptiveConcurrency: false,
     queueCapacity: endpoint.queueCapacity ?? Defaults.endpoint.queueCapacity,
     limits: endpoint.limits ?? {},
     timeouts: {
@@ -173,6 +175,7 @@ const settleEndpoint = (
       idleMs: timeouts.idle ?? Defaults.timeouts.idleMs,
       totalMs: timeouts.total ?? Defaults.timeouts.totalMs
     },
+    breaker: Defaults.breaker,
     parameters: endpoint.parameters ?? {},
     headers: makeHeaders(headers)
   }

@@ -90,6 +90,7 @@ export const mergeConfig = (
       maxAttempts: flags.maxAttempts ?? file.maxAttempts ?? environment.maxAttempts ?? Defaults.maxAttempts,
       deadlineMs: flags.deadline ?? file.deadline ?? Defaults.deadlineMs,
       retry,
+      retryBudget: Defaults.retryBudget,
       affinity: settleAffinity(file.affinity)
     },
     endpoints: written.map(readEndpoint)

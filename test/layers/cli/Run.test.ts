@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import type { DispatcherConfig, EndpointConfig } from "../../../src/domain/config/DispatcherConfig.ts"
+import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import { run } from "../../../src/layers/cli/Run.ts"
 import type { RunPlan } from "../../../src/layers/cli/RunPlan.ts"
 import { BatchError } from "../../../src/services/BatchRunner.ts"
 import { endpoint } from "../../domain/report/Fixtures.ts"
+import * as Settled from "../../support/Config.ts"
 import { capture, client, makeBatch, makeSignals, output, progress, report } from "./Harness.ts"
 
 const plan: RunPlan = {
@@ -23,31 +24,10 @@ const plan: RunPlan = {
   rerunCommand: "genai-dispatcher run errors.jsonl"
 }
 
-const endpointConfig = (name: string, kind: EndpointConfig["kind"], concurrency: number): EndpointConfig => ({
-  name,
-  kind,
-  baseUrl: new URL("http://127.0.0.1:9/v1"),
-  model: "m",
-  apiKeyEnv: undefined,
-  apiKey: undefined,
-  weight: 1,
-  concurrency,
-  queueCapacity: 16,
-  limits: {},
-  timeouts: { connectMs: 1000, firstByteMs: 1000, idleMs: 1000, totalMs: 1000 },
-  parameters: {},
-  headers: {}
-})
-
-const config: DispatcherConfig = {
-  policy: "least-loaded",
-  maxRequestsPerSecond: undefined,
-  maxAttempts: 5,
-  deadlineMs: 600_000,
-  retry: { baseMs: 500, factor: 2, capMs: 30_000 },
-  affinity: undefined,
-  endpoints: [endpointConfig("east", "openai", 64), endpointConfig("west", "raw", 36)]
-}
+const config: DispatcherConfig = Settled.config([
+  Settled.endpoint({ name: "east", concurrency: 64 }),
+  Settled.endpoint({ name: "west", kind: "raw", concurrency: 36 })
+])
 
 /** A run under way, with everything around it made up. */
 const begin = Effect.fnUntraced(function* (options?: {
@@ -102,7 +82,9 @@ describe("a run", () => {
 
   it.effect("takes any object for a row when no endpoint looks into it", () =>
     Effect.gen(function* () {
-      const { batch, fiber } = yield* begin({ config: { ...config, endpoints: [endpointConfig("hook", "raw", 1)] } })
+      const { batch, fiber } = yield* begin({
+        config: { ...config, endpoints: [Settled.endpoint({ name: "hook", kind: "raw", concurrency: 1 })] }
+      })
       assert.isTrue((yield* batch.options)[0]?.anyObject)
       yield* Fiber.interrupt(fiber)
     })

@@ -91,6 +91,7 @@ describe("a config file", () => {
           maxAttempts: 5,
           deadlineMs: 600_000,
           retry: { baseMs: 500, factor: 2, capMs: 30_000 },
+          retryBudget: { ratio: 0.2, minPerSecond: 10 },
           affinity: undefined,
           endpoints: []
         }
@@ -104,10 +105,13 @@ describe("a config file", () => {
         model: undefined,
         apiKeyEnv: undefined,
         apiKey: undefined,
+        priority: 0,
         weight: 1,
         concurrency: 256,
+        adaptiveConcurrency: false,
         queueCapacity: 1024,
         limits: {},
+        breaker: { failures: 10, windowMs: 30_000, openMs: 5000 },
         timeouts: { connectMs: 5000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 },
         parameters: {}
       })
