@@ -4,52 +4,91 @@
  *
  * @see https://platform.openai.com/docs/api-reference/chat
  */
-import { isObject } from "effect/Predicate"
 import * as Result from "effect/Result"
-import type { ChatMessage, GenAiRequest } from "../genai/GenAiRequest.ts"
-import type { GenAiResponse, Usage } from "../genai/GenAiResponse.ts"
+import type { GenAiRequest } from "../genai/GenAiRequest.ts"
+import * as Body from "./Body.ts"
 import * as ErrorBody from "./ErrorBody.ts"
+import * as EventDecoder from "./EventDecoder.ts"
 import * as Failures from "./Failures.ts"
-import { bearer, makeHeaders } from "./Headers.ts"
+import { type Authenticate, bearer, makeHeaders } from "./Headers.ts"
 import * as Json from "./Json.ts"
-import type { MakeProvider } from "./Provider.ts"
+import { events, readAnswer } from "./OpenAiAnswer.ts"
+import { messagesJson } from "./OpenAiMessages.ts"
+import type { EncodeMode, MakeProvider, Provider, ProviderFailure, ProviderTarget } from "./Provider.ts"
 
 /**
  * Requests go to `{baseUrl}/chat/completions`; a query of the base URL is kept.
  *
- * The endpoint's `parameters` may hold anything of the API but `messages`, `stream` and `stream_options`, which are
- * left out. The longest answer goes out as `max_tokens`, or as `max_completion_tokens` when the parameters have that name.
+ * The endpoint's `parameters` may hold anything of the API but `messages` and `stream`, which are left out. The longest
+ * answer goes out as `max_tokens`, or as `max_completion_tokens` when the parameters have that name. Streamed answers are
+ * asked for with `stream_options: {include_usage: true}`, or with the parameters' own `stream_options`: `null` for servers
+ * that do not know it.
  */
-export const make: MakeProvider = (target) => {
+export const make: MakeProvider = (target) => makeWith(target, { authenticate: bearer, needsModel: true })
+
+/** What differs between those who speak this dialect. */
+export interface Variant {
+  readonly authenticate: Authenticate
+  /** Whether a request without a model is a mistake. */
+  readonly needsModel: boolean
+}
+
+export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: Variant): Provider => {
   const { origin, pathname, search } = target.baseUrl
   const path = `${pathname.replace(/\/+$/, "")}/chat/completions${search}`
-  const headersFor = makeHeaders(target, bearer)
+  const headersFor = makeHeaders(target, authenticate)
   const failures = Failures.make(target)
-  const { messages: _messages, stream: _stream, stream_options: _options, model, ...parameters } = target.parameters
+  const { messages: _messages, stream: _stream, stream_options: own, model, ...parameters } = target.parameters
   const defaultModel = target.model ?? (typeof model === "string" ? model : undefined)
   const prefixFor = makePrefix(parameters, defaultModel)
+  const streamOptions = own === undefined ? { include_usage: true } : own
+  const streaming = streamOptions === null ? { stream: true } : { stream: true, stream_options: streamOptions }
+  const streamingJson = membersJson(streaming)
+
+  /** A body that somebody wrote for this API; whether it is streamed is not its to say. */
+  const nativeBody = (body: Body.Members, mode: EncodeMode): Body.Members => ({
+    ...Body.without(body, ["stream", "stream_options"]),
+    ...(defaultModel === undefined ? {} : { model: defaultModel }),
+    ...(mode === "answer" ? {} : streaming),
+    ...(mode === "stream" && "stream_options" in body ? { stream_options: body["stream_options"] } : {})
+  })
+
+  const bodyFor = (request: GenAiRequest, mode: EncodeMode): Result.Result<string, ProviderFailure> => {
+    const { native, extra } = request
+    if (native?.family === "openai") return Body.writeWith(nativeBody(native.body, mode), extra, ["stream"])
+    if (request.messages.length === 0) {
+      return Result.fail(Failures.invalidRequest("the request has no messages (`body` is for endpoints of kind raw)"))
+    }
+    if (needsModel && request.model === undefined && defaultModel === undefined) {
+      return Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
+    }
+    const messages = messagesJson(request)
+    if (Result.isFailure(messages)) return Result.fail(messages.failure)
+    const json = `${prefixFor(request)}${mode === "stream" ? streamingJson : ""}"messages":${messages.success}}`
+    return extra === undefined ? Result.succeed(json) : Body.extend(json, extra, ["stream"])
+  }
+
+  const decode: Provider["decode"] = (response, credential, nowMs) => {
+    const document = Json.parse(response.body)
+    if (response.status < 200 || response.status >= 300 || ErrorBody.isError(document)) {
+      return Result.fail(failures.answered(response, ErrorBody.read(document), credential, nowMs))
+    }
+    const answer = readAnswer(document)
+    if (typeof answer !== "string") return Result.succeed(answer)
+    return Result.fail(failures.invalidAnswer(response, answer, credential))
+  }
 
   return {
-    encode: (request, credential) => {
-      if (request.messages.length === 0) {
-        return Result.fail(Failures.invalidRequest("the request has no messages (`body` is for endpoints of kind raw)"))
-      }
-      if (request.model === undefined && defaultModel === undefined) {
-        return Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
-      }
-      const body = `${prefixFor(request)}"messages":${messagesJson(request)}}`
-      return Result.succeed({ method: "POST", origin, path, headers: headersFor(credential), body })
-    },
-
-    decode: (response, credential, nowMs) => {
-      const document = Json.parse(response.body)
-      if (response.status < 200 || response.status >= 300 || ErrorBody.isError(document)) {
-        return Result.fail(failures.answered(response, ErrorBody.read(document), credential, nowMs))
-      }
-      const answer = readAnswer(document)
-      if (typeof answer !== "string") return Result.succeed(answer)
-      return Result.fail(failures.invalidAnswer(response, answer, credential))
-    }
+    encode: (request, credential, mode) =>
+      Result.map(bodyFor(request, mode), (body) => ({
+        method: "POST",
+        origin,
+        path,
+        headers: headersFor(credential),
+        body
+      })),
+    decode,
+    stream: EventDecoder.make({ dialect: events, failures, decode })
   }
 }
 
@@ -66,11 +105,10 @@ const makePrefix = (parameters: Readonly<Record<string, unknown>>, defaultModel:
   const withoutTemperature = membersJson(noTemperature)
   const withoutLength = membersJson(noLength)
   const withoutEither = membersJson(neither)
-  const defaultModelJson = JSON.stringify(defaultModel)
+  const defaultStart = startFor(defaultModel)
 
   return ({ model, temperature, maxTokens }: GenAiRequest): string => {
-    const modelJson = model === undefined || model === defaultModel ? defaultModelJson : JSON.stringify(model)
-    const start = `{"model":${modelJson},`
+    const start = model === undefined || model === defaultModel ? defaultStart : startFor(model)
     if (temperature === undefined && maxTokens === undefined) return start + all
     if (maxTokens === undefined) return `${start}${withoutTemperature}"temperature":${temperature},`
     if (temperature === undefined) return `${start}${withoutLength}"${lengthName}":${maxTokens},`
@@ -78,46 +116,11 @@ const makePrefix = (parameters: Readonly<Record<string, unknown>>, defaultModel:
   }
 }
 
+const startFor = (model: string | undefined): string =>
+  model === undefined ? "{" : `{"model":${JSON.stringify(model)},`
+
 /** The members of an object as JSON, each followed by a comma. */
 const membersJson = (record: Readonly<Record<string, unknown>>): string => {
   const json = JSON.stringify(record)
   return json === "{}" ? "" : `${json.slice(1, -1)},`
-}
-
-const messagesJson = ({ system, messages }: GenAiRequest): string => {
-  if (system === undefined) return JSON.stringify(messages)
-  const first: ChatMessage = { role: "system", content: system }
-  return JSON.stringify([first, ...messages])
-}
-
-/** The answer in a completion, or what is wrong with it. */
-const readAnswer = (document: unknown): GenAiResponse | string => {
-  if (document === undefined) return "the answer is not JSON, or not whole"
-  const choice = Json.first(Json.field(document, "choices"))
-  const message = Json.field(choice, "message")
-  if (!isObject(message)) return "the answer is JSON but no chat completion (choices[0].message is missing)"
-  return {
-    text: textOf(Json.field(message, "content")),
-    finishReason: Json.text(Json.field(choice, "finish_reason")),
-    model: Json.text(Json.field(document, "model")),
-    usage: usageOf(Json.field(document, "usage"))
-  }
-}
-
-/** A content is text, a list of parts with text in them, or null for refusals and tool calls. */
-const textOf = (content: unknown): string => {
-  if (Array.isArray(content)) return content.map((part) => Json.text(Json.field(part, "text")) ?? "").join("")
-  return Json.text(content) ?? ""
-}
-
-const usageOf = (usage: unknown): Usage | undefined => {
-  if (!isObject(usage)) return undefined
-  const inputTokens = Json.count(Json.field(usage, "prompt_tokens"))
-  const outputTokens = Json.count(Json.field(usage, "completion_tokens"))
-  const totalTokens = Json.count(Json.field(usage, "total_tokens"))
-  return {
-    ...(inputTokens === undefined ? {} : { inputTokens }),
-    ...(outputTokens === undefined ? {} : { outputTokens }),
-    ...(totalTokens === undefined ? {} : { totalTokens })
-  }
 }

@@ -7,6 +7,7 @@ import type * as Result from "effect/Result"
 import type { GenAiErrorReason } from "../genai/GenAiError.ts"
 import type { GenAiRequest } from "../genai/GenAiRequest.ts"
 import type { GenAiResponse } from "../genai/GenAiResponse.ts"
+import type { StreamDecoder } from "./StreamDecoder.ts"
 import type { WireRequest, WireResponse } from "./Wire.ts"
 
 /** A failed call in the provider's words: the classification and a sentence for people, without secrets. */
@@ -37,10 +38,17 @@ export type Credential = string | undefined
 /** The part of a `WireRequest` that a provider decides. */
 export type ProviderRequest = Omit<WireRequest, "timeouts">
 
+/** How the answer is wanted: whole, or piece by piece as it is made. */
+export type EncodeMode = "answer" | "stream"
+
 /** One endpoint's dialect, with all that is constant for the endpoint worked out beforehand. */
 export interface Provider {
   /** The HTTP request for a neutral one, or why there is none. */
-  encode(request: GenAiRequest, credential: Credential): Result.Result<ProviderRequest, ProviderFailure>
+  encode(
+    request: GenAiRequest,
+    credential: Credential,
+    mode: EncodeMode
+  ): Result.Result<ProviderRequest, ProviderFailure>
   /**
    * The answer in an HTTP response, or the failure that it tells of.
    *
@@ -48,6 +56,11 @@ export interface Provider {
    * (Unix, milliseconds), for hints that are dates.
    */
   decode(response: WireResponse, credential: Credential, nowMs: number): Result.Result<GenAiResponse, ProviderFailure>
+  /**
+   * Reads one streamed answer. Only for answers with a success status: those with any other are read whole and go
+   * through `decode`. The parameters are those of `decode`.
+   */
+  stream(credential: Credential, nowMs: number): StreamDecoder
 }
 
 /** Makes the dialect of one endpoint. */

@@ -4,18 +4,21 @@
  */
 import * as Result from "effect/Result"
 import type { GenAiRequest } from "../genai/GenAiRequest.ts"
+import * as Body from "./Body.ts"
 import * as ErrorBody from "./ErrorBody.ts"
 import * as Failures from "./Failures.ts"
 import { bearer, makeHeaders } from "./Headers.ts"
 import * as Json from "./Json.ts"
 import type { MakeProvider } from "./Provider.ts"
+import type { StreamItem } from "./StreamDecoder.ts"
 
 /**
  * Requests go to the base URL itself, path and query included.
  *
  * A request with a `body` sends just that. One without sends `{...parameters, model?, system?, messages, temperature?,
  * max_tokens?}`: the fields of an input row. A credential goes out as `authorization: Bearer`; where something else is
- * wanted, give the endpoint that header. Any text with a success status is an answer, and only nothing at all is none.
+ * wanted, give the endpoint that header. `extra` is for requests without a `body`. How an answer is asked for is in the
+ * body, so that a streamed one is asked for like any other, and its pieces are those that come. Any text with a success status is an answer, and only nothing at all is none.
  */
 export const make: MakeProvider = (target) => {
   const { origin, pathname, search } = target.baseUrl
@@ -26,10 +29,11 @@ export const make: MakeProvider = (target) => {
 
   return {
     encode: (request, credential) => {
-      const body = bodyJson(request.body === undefined ? { ...defaults, ...fieldsOf(request) } : request.body)
-      if (body === undefined)
-        return Result.fail(Failures.invalidRequest("the request's body cannot be written as JSON"))
-      return Result.succeed({ method: "POST", origin, path, headers: headersFor(credential), body })
+      const body =
+        request.body === undefined
+          ? Body.writeWith({ ...defaults, ...fieldsOf(request) }, request.extra, [])
+          : Body.write(request.body)
+      return Result.map(body, (json) => ({ method: "POST", origin, path, headers: headersFor(credential), body: json }))
     },
 
     decode: (response, credential, nowMs) => {
@@ -37,12 +41,31 @@ export const make: MakeProvider = (target) => {
         const complaint = ErrorBody.read(Json.parse(response.body))
         return Result.fail(failures.answered(response, complaint, credential, nowMs))
       }
-      if (!/\S/.test(response.body))
-        return Result.fail(failures.invalidAnswer(response, "the answer is empty", credential))
+      if (!/\S/.test(response.body)) return Result.fail(failures.invalidAnswer(response, EMPTY, credential))
       return Result.succeed({ text: response.body, finishReason: undefined, model: undefined, usage: undefined })
+    },
+
+    stream: (credential) => {
+      const decoder = new TextDecoder()
+      let isEmpty = true
+      const take = (text: string): ReadonlyArray<StreamItem> => {
+        if (isEmpty && /\S/.test(text)) isEmpty = false
+        return text === "" ? [] : [{ _tag: "TextDelta", text }]
+      }
+      return {
+        push: (chunk) => take(decoder.decode(chunk, { stream: true })),
+        end: () => {
+          const rest = take(decoder.decode())
+          if (!isEmpty) return [...rest, { _tag: "Finish", finishReason: undefined, model: undefined }]
+          const failure = failures.invalidAnswer({ status: 200, headers: {}, body: "" }, EMPTY, credential)
+          return [...rest, { _tag: "StreamFailed", failure }]
+        }
+      }
     }
   }
 }
+
+const EMPTY = "the answer is empty"
 
 const fieldsOf = (request: GenAiRequest) => ({
   ...(request.model === undefined ? {} : { model: request.model }),
@@ -51,12 +74,3 @@ const fieldsOf = (request: GenAiRequest) => ({
   ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
   ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens })
 })
-
-/** `undefined` for what JSON has no form for: functions, big integers, cycles. */
-const bodyJson = (body: unknown): string | undefined => {
-  try {
-    return JSON.stringify(body)
-  } catch {
-    return undefined
-  }
-}

@@ -6,6 +6,7 @@ import * as Result from "effect/Result"
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
 import { ConnectionFailed, type GenAiErrorReason, TimedOut } from "../../domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
+import * as Json from "../../domain/providers/Json.ts"
 import * as Providers from "../../domain/providers/Providers.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler } from "../../services/Dispatcher.ts"
@@ -43,6 +44,8 @@ export const makeEndpointHandler = (options: EndpointHandlerOptions): Handler<Ca
     recorder.onSuccess(decoded.success, now - sentAt)
     return Effect.succeed({
       ...decoded.success,
+      // Read once more, since it is seldom wanted and costly to carry along.
+      ...(call.request.keepRaw === true ? { raw: Json.parse(response.body) } : {}),
       endpoint: name,
       attempts: call.attempts,
       latencyMs: now - call.startedAt
@@ -59,7 +62,7 @@ export const makeEndpointHandler = (options: EndpointHandlerOptions): Handler<Ca
   }
 
   return (call) => {
-    const encoded = provider.encode(call.request, credential)
+    const encoded = provider.encode(call.request, credential, "answer")
     if (Result.isFailure(encoded)) return failed(call, encoded.failure.reason, encoded.failure.message)
     const sentAt = clock.currentTimeMillisUnsafe()
     call.attempts++

@@ -23,7 +23,7 @@ const answer = {
   text: "Hi.",
   finishReason: "stop",
   model: "model-1-2026-01-05",
-  usage: { inputTokens: 9, outputTokens: 12, totalTokens: 21 }
+  usage: { inputTokens: 9, cachedInputTokens: 0, outputTokens: 12, totalTokens: 21 }
 }
 
 const error = (fields: object): string =>
@@ -204,7 +204,7 @@ describe("the openai dialect's requests", () => {
     options: Partial<ProviderTarget> = {},
     baseUrl = "https://llm.example.com/v1"
   ) =>
-    Result.map(OpenAi.make(target(baseUrl, options)).encode(request, CREDENTIAL), ({ path, body }) => ({
+    Result.map(OpenAi.make(target(baseUrl, options)).encode(request, CREDENTIAL, "answer"), ({ path, body }) => ({
       path,
       body: JSON.parse(body) as unknown
     }))
@@ -247,7 +247,9 @@ describe("the openai dialect's requests", () => {
     ] as const) {
       const request = { ...hello, ...fields }
       assert.deepStrictEqual(sent(request, { parameters }), { ...common, ...expected })
-      const body = Result.getOrThrow(OpenAi.make(target("https://x", { parameters })).encode(request, undefined)).body
+      const body = Result.getOrThrow(
+        OpenAi.make(target("https://x", { parameters })).encode(request, undefined, "answer")
+      ).body
       assert.strictEqual(body.split('"temperature"').length, 2)
       assert.strictEqual(body.split('"max_tokens"').length, 2)
     }

@@ -39,7 +39,7 @@ conformance({
 
 describe("the raw dialect's requests", () => {
   const encode = (request: GenAiRequest, options: Partial<ProviderTarget> = {}) =>
-    Raw.make(target("https://llm.example.com/generate/?x=1", options)).encode(request, CREDENTIAL)
+    Raw.make(target("https://llm.example.com/generate/?x=1", options)).encode(request, CREDENTIAL, "answer")
   const sent = (request: GenAiRequest, options: Partial<ProviderTarget> = {}): unknown =>
     JSON.parse(Result.getOrThrow(encode(request, options)).body)
 

@@ -99,7 +99,7 @@ export const conformance = (fixtures: Fixtures) => {
   const make = (options: Partial<ProviderTarget> = {}) =>
     Providers.make(fixtures.kind, target(fixtures.baseUrl, options))
   const encode = (options: Partial<ProviderTarget>, request: GenAiRequest) =>
-    Result.getOrThrow(make(options).encode(request, CREDENTIAL))
+    Result.getOrThrow(make(options).encode(request, CREDENTIAL, "answer"))
   const decode = (options: Partial<WireResponse>, from: Partial<ProviderTarget> = {}) =>
     make(from).decode(response(options), CREDENTIAL, NOW)
   const failure = (options: Partial<WireResponse>, from: Partial<ProviderTarget> = {}) => {
@@ -126,7 +126,7 @@ export const conformance = (fixtures: Fixtures) => {
     })
 
     it("sends no credential when there is none", () => {
-      const request = Result.getOrThrow(make().encode(hello, undefined))
+      const request = Result.getOrThrow(make().encode(hello, undefined, "answer"))
       assert.isUndefined(header(request, fixtures.credential[0]))
     })
 
@@ -134,7 +134,7 @@ export const conformance = (fixtures: Fixtures) => {
       const [name, value] = fixtures.credential
       const provider = make()
       for (const credential of ["k-123", "k-456", "k-123"]) {
-        const request = Result.getOrThrow(provider.encode(hello, credential))
+        const request = Result.getOrThrow(provider.encode(hello, credential, "answer"))
         assert.strictEqual(header(request, name), value.replace("k-123", credential))
       }
     })
