@@ -37,7 +37,8 @@ export const reasonOf = (facts: ErrorFacts): GenAiErrorReason => {
 const byCode = (status: number, { code = "", type = "" }: ErrorFacts): number | undefined => {
   if (status < 400 || status >= 500) return undefined
   if (QUOTA_CODES.has(code) || QUOTA_CODES.has(type)) return 402
-  if (code === "invalid_api_key") return 401
+  if (code === "invalid_api_key" || type === "invalid_api_key") return 401
+  if (type === "overloaded") return 503
   if (code === "model_not_found") return 404
   return undefined
 }
