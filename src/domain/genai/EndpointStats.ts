@@ -1,5 +1,6 @@
 /** What one endpoint has done so far: the figures behind progress displays, summaries and metrics. */
 import type { Histogram } from "./Histogram.ts"
+import type { Cost } from "./Prices.ts"
 
 /** A snapshot. Counts are of sends (attempts), not of rows or callers. */
 export interface EndpointStats {
@@ -19,6 +20,14 @@ export interface EndpointStats {
   readonly aborted: number
   /** Latency of the successful attempts in milliseconds: from being sent to the whole answer. */
   readonly latency: Histogram
+  /** Tokens read, as reported, those from a cache included. */
   readonly inputTokens: number
+  /** Those of the tokens read that came from a cache. */
+  readonly cachedInputTokens: number
+  /** Tokens written, as reported. */
   readonly outputTokens: number
+  /** Answers whose usage was not reported, so that they are missing in the tokens and in the cost. */
+  readonly unmetered: number
+  /** What the reported tokens cost; `undefined` for an endpoint without prices. */
+  readonly cost: Cost | undefined
 }

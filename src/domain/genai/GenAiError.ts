@@ -90,9 +90,9 @@ export class DeadlineExceeded extends Schema.TaggedClass<DeadlineExceeded>()("De
   readonly retry: RetryAdvice = "never"
 }
 
-/** The dispatcher did not take the request: it is draining, or full and told not to wait. */
+/** The client did not take the request: it is draining, or full and told not to wait, or its budget is spent. */
 export class Rejected extends Schema.TaggedClass<Rejected>()("Rejected", {
-  cause: Schema.Literals(["Draining", "QueueFull"])
+  cause: Schema.Literals(["Draining", "QueueFull", "BudgetSpent"])
 }) {
   readonly retry: RetryAdvice = "never"
 }

@@ -192,9 +192,10 @@ const endingOf = (row: Row, exit: Exit.Exit<GenAiAnswer, GenAiError>, stopping: 
   if (Exit.isSuccess(exit)) return { _tag: "Saved", line: savedLine(row, exit.value) }
   const { cause } = exit
   const error = cause.reasons.find(Cause.isFailReason)?.error
-  if (stopping && (error === undefined ? Cause.hasInterruptsOnly(cause) : error.reason._tag === "Rejected")) {
+  if (error?.reason._tag === "Rejected" && (stopping || error.reason.cause === "BudgetSpent")) {
     return { _tag: "Dropped" }
   }
+  if (stopping && error === undefined && Cause.hasInterruptsOnly(cause)) return { _tag: "Dropped" }
   const failure = error === undefined ? defect(cause) : rowFailure(error)
   return {
     _tag: "Failed",

@@ -24,14 +24,21 @@ import { type AttemptFailed, Call } from "./Attempt.ts"
 import { backoff } from "./Backoff.ts"
 import { makeEndpointHandler } from "./EndpointHandler.ts"
 import { EndpointRecorder } from "./EndpointRecorder.ts"
+import type { Spending } from "./Spending.ts"
+
+export interface ClientOptions {
+  /** Sends nothing more once this is spent: requests then fail with `Rejected`. Default: no limit. */
+  readonly spending?: Spending | undefined
+}
 
 /** Makes a client that lives as long as the scope; its endpoints are reached through `Transport`. */
 export const make = Effect.fnUntraced(function* (
-  config: DispatcherConfig
+  config: DispatcherConfig,
+  options: ClientOptions = {}
 ): Effect.fn.Return<GenAiClient["Service"], InvalidOptions, Transport | Scope.Scope> {
   const transport = yield* Transport
   const clock = yield* Clock.Clock
-  const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint))
+  const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint, options.spending))
   const dispatcher = yield* makeDispatcher({
     policy: config.policy,
     limits: { requestsPerSecond: config.maxRequestsPerSecond },
@@ -61,8 +68,10 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
-export const layer = (config: DispatcherConfig): Layer.Layer<GenAiClient, InvalidOptions, Transport> =>
-  Layer.effect(GenAiClient, make(config))
+export const layer = (
+  config: DispatcherConfig,
+  options?: ClientOptions
+): Layer.Layer<GenAiClient, InvalidOptions, Transport> => Layer.effect(GenAiClient, make(config, options))
 
 /** The same with the configuration that `ConfigLoader` finds: a file, flags, the environment. */
 export const layerConfig = (

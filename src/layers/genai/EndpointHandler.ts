@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
-import { ConnectionFailed, type GenAiErrorReason, TimedOut } from "../../domain/genai/GenAiError.ts"
+import { ConnectionFailed, type GenAiErrorReason, Rejected, TimedOut } from "../../domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import * as Json from "../../domain/providers/Json.ts"
 import * as Providers from "../../domain/providers/Providers.ts"
@@ -62,6 +62,7 @@ export const makeEndpointHandler = (options: EndpointHandlerOptions): Handler<Ca
   }
 
   return (call) => {
+    if (recorder.overBudget) return failed(call, new Rejected({ cause: "BudgetSpent" }), "the client's budget is spent")
     const encoded = provider.encode(call.request, credential, "answer")
     if (Result.isFailure(encoded)) return failed(call, encoded.failure.reason, encoded.failure.message)
     const sentAt = clock.currentTimeMillisUnsafe()

@@ -4,20 +4,31 @@ import type { EndpointStats } from "../../domain/genai/EndpointStats.ts"
 import type { GenAiErrorReason } from "../../domain/genai/GenAiError.ts"
 import type { GenAiResponse } from "../../domain/genai/GenAiResponse.ts"
 import { Histogram } from "../../domain/genai/Histogram.ts"
+import { costOf } from "../../domain/genai/Prices.ts"
 import type { WorkerMetrics } from "../../services/Dispatcher.ts"
+import type { Spending } from "./Spending.ts"
 
 export class EndpointRecorder {
   private readonly endpoint: EndpointConfig
+  private readonly spending: Spending | undefined
   private readonly latency = new Histogram()
   private readonly failures: Record<string, number> = {}
   private sent = 0
   private succeeded = 0
   private aborted = 0
   private inputTokens = 0
+  private cachedInputTokens = 0
   private outputTokens = 0
+  private unmetered = 0
 
-  constructor(endpoint: EndpointConfig) {
+  constructor(endpoint: EndpointConfig, spending?: Spending) {
     this.endpoint = endpoint
+    this.spending = spending
+  }
+
+  /** Whether the client's budget is spent, so that nothing more may be sent. */
+  get overBudget(): boolean {
+    return this.spending?.isSpent === true
   }
 
   onSent(): void {
@@ -27,8 +38,12 @@ export class EndpointRecorder {
   onSuccess(response: GenAiResponse, latencyMs: number): void {
     this.succeeded++
     this.latency.record(latencyMs)
-    this.inputTokens += response.usage?.inputTokens ?? 0
-    this.outputTokens += response.usage?.outputTokens ?? 0
+    const { usage } = response
+    if (usage === undefined) this.unmetered++
+    this.inputTokens += usage?.inputTokens ?? 0
+    this.cachedInputTokens += usage?.cachedInputTokens ?? 0
+    this.outputTokens += usage?.outputTokens ?? 0
+    this.spending?.add(this.endpoint.prices, usage)
   }
 
   onFailure(reason: GenAiErrorReason): void {
@@ -40,6 +55,8 @@ export class EndpointRecorder {
   }
 
   stats(lane: WorkerMetrics): EndpointStats {
+    const { cachedInputTokens, inputTokens, outputTokens } = this
+    const { prices } = this.endpoint
     return {
       name: this.endpoint.name,
       kind: this.endpoint.kind,
@@ -51,8 +68,11 @@ export class EndpointRecorder {
       failures: { ...this.failures },
       aborted: this.aborted,
       latency: this.latency,
-      inputTokens: this.inputTokens,
-      outputTokens: this.outputTokens
+      inputTokens,
+      cachedInputTokens,
+      outputTokens,
+      unmetered: this.unmetered,
+      cost: prices && costOf(prices, { inputTokens, cachedInputTokens, outputTokens })
     }
   }
 }

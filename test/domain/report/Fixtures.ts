@@ -22,7 +22,10 @@ export const endpoint = (
     failures: {},
     aborted: 0,
     inputTokens: 0,
+    cachedInputTokens: 0,
     outputTokens: 0,
+    unmetered: 0,
+    cost: undefined,
     ...rest,
     latency
   }
