@@ -7,6 +7,8 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import type { DispatchError } from "../domain/dispatch/DispatchError.ts"
 import type { OnUnavailable, Policy } from "../domain/dispatch/Policy.ts"
 
@@ -18,6 +20,21 @@ export interface RateLimits {
   readonly requestsPerMinute?: number | undefined
 }
 
+/**
+ * A limit in units (tokens, money) whose true count is known only when a job has ended.
+ *
+ * The estimate is reserved when the job starts and settled when it ends. While no actual count is above its estimate, no
+ * minute holds more than `perMinute`; what is above delays the next jobs.
+ */
+export interface UnitLimit<in Request, in Response, in Error> {
+  /** Above 0. */
+  readonly perMinute: number
+  /** Cheap: asked again while a job waits. */
+  readonly estimate: (request: Request) => number
+  /** The count of an ended job; `undefined` when nobody knows: then the estimate stands. */
+  readonly actual: (exit: Exit.Exit<Response, Error>) => number | undefined
+}
+
 /** What every worker has, one at a time or all alike. */
 export interface LaneOptions {
   /** Share of the jobs relative to the other workers; above 0. Default: 1. */
@@ -26,6 +43,8 @@ export interface LaneOptions {
   readonly concurrency?: number | undefined
   /** Most jobs waiting for this worker; a whole number, at least 0. Default: 1024. */
   readonly queueCapacity?: number | undefined
+  /** Workers of the lowest number are chosen from while one of them has room; then those of the next. Default: 0. */
+  readonly priority?: number | undefined
   /** Default: none. */
   readonly limits?: RateLimits | undefined
 }
@@ -38,6 +57,8 @@ export interface WorkerOptions<Request, Response, Error> extends LaneOptions {
   /** Unique within the dispatcher. */
   readonly name: string
   readonly handler: Handler<Request, Response, Error>
+  /** Default: none. */
+  readonly unitLimits?: ReadonlyArray<UnitLimit<Request, Response, Error>> | undefined
 }
 
 /** Requests of one session go to one worker while the TTL lasts. */
@@ -104,6 +125,10 @@ export interface WorkerMetrics {
   readonly completed: number
   /** Running jobs that were interrupted, ever. */
   readonly interrupted: number
+  /** Whether it takes jobs; see `WorkerControl.setOpen`. */
+  readonly open: boolean
+  /** Most jobs in flight at once, now; see `WorkerControl.setConcurrency`. */
+  readonly concurrency: number
 }
 
 /** The pool's figures, now. */
@@ -120,6 +145,27 @@ export interface DispatcherMetrics {
   readonly waiting: number
 }
 
+/** A turn that is held for as long as a scope: for work whose answer is a stream. */
+export interface Lease {
+  /** Name of the worker whose slot it is. */
+  readonly worker: string
+  /** Says what the work took of the worker's `unitLimits`, in their order; unsaid, the estimates stand. */
+  readonly report: (units: ReadonlyArray<number>) => void
+}
+
+/** The valves of one worker, for those who watch its health. */
+export interface WorkerControl {
+  /**
+   * Closed, a worker is no candidate: its queued jobs go to others, jobs of its sessions wait or spill, running ones go
+   * on. When all are closed, submits wait for the first that opens.
+   */
+  readonly setOpen: (open: boolean) => Effect.Effect<void>
+  /** Sets the most jobs in flight, from 1 to the worker's own `concurrency`. */
+  readonly setConcurrency: (limit: number) => Effect.Effect<void>
+  /** Replaces the worker's limits. Counting starts anew. */
+  readonly setLimits: (limits: RateLimits) => Effect.Effect<void>
+}
+
 export interface Dispatcher<in Request, out Response, out Error> {
   /**
    * Runs the request on one of the workers.
@@ -128,6 +174,13 @@ export interface Dispatcher<in Request, out Response, out Error> {
    * the queued job, or interrupts the running one.
    */
   readonly submit: (request: Request, options?: SubmitOptions) => Effect.Effect<Response, Error | DispatchError>
+  /**
+   * Waits for a turn and holds it until the scope closes; the scope's exit counts as the job's. The caller does the work:
+   * no handler runs. The deadline is for the wait only.
+   */
+  readonly lease: (request: Request, options?: SubmitOptions) => Effect.Effect<Lease, DispatchError, Scope.Scope>
+  /** The valves of a worker; `undefined` when there is none of that name. */
+  readonly control: (worker: string) => WorkerControl | undefined
   readonly metrics: Effect.Effect<DispatcherMetrics>
   /**
    * Takes no new jobs from now on and waits for those that are there. True when all ended within the timeout; what

@@ -11,10 +11,22 @@ export interface Candidate {
   readonly weight: number
   /** Jobs in flight and queued, now. */
   readonly load: number
+  /** Recent latency in milliseconds, now; 0 while unknown. Only `p2c-ewma` reads it. */
+  readonly latencyMs: number
 }
 
-/** Not to be chosen; only if there is no better; as good as any. The highest tier that is there is chosen from. */
-export type Tier = 0 | 1 | 2
+/**
+ * How much a candidate is wanted. 0 is not to be chosen; otherwise the highest tier that is there is chosen from.
+ *
+ * Tiers come in pairs, one pair a priority group: the even one is as good as any of its group, the odd one below it is
+ * for those that are to be avoided if there is another of the same group.
+ */
+export type Tier = number
+
+/** The tier in a priority group; groups count from 0, the higher the better. */
+export const tierOf = (group: number, avoided: boolean): Tier => 2 * group + (avoided ? 1 : 2)
+
+const groupOf = (tier: Tier): number => (tier - 1) >> 1
 
 /** Chooses among a fixed list of candidates. */
 export interface Selector {
@@ -22,7 +34,7 @@ export interface Selector {
   select(tier: (index: number) => Tier): number
 }
 
-/** `random` gives numbers from 0 to below 1; only `weighted-random` uses it. */
+/** `random` gives numbers from 0 to below 1; `weighted-random` and `p2c-ewma` use it. */
 export const makeSelector = (policy: Policy, candidates: ReadonlyArray<Candidate>, random: () => number): Selector => {
   switch (policy) {
     case "least-loaded":
@@ -31,6 +43,8 @@ export const makeSelector = (policy: Policy, candidates: ReadonlyArray<Candidate
       return new Weighted(candidates)
     case "weighted-random":
       return new WeightedRandom(candidates, random)
+    case "p2c-ewma":
+      return new PowerOfTwo(candidates, random)
   }
 }
 
@@ -102,8 +116,8 @@ class LeastLoaded implements Selector {
 const relativeLoad = (candidate: Candidate): number => candidate.load / candidate.weight
 
 /**
- * Exact shares. A candidate in tier 1 takes part without winning while there is a tier 2, so that what it was passed
- * over for is made up for later, and shares stay exact in the long run.
+ * Exact shares. A candidate that is avoided takes part without winning while there is another of its group, so that what
+ * it was passed over for is made up for later, and shares stay exact in the long run.
  */
 class Weighted implements Selector {
   private readonly count: number
@@ -117,8 +131,9 @@ class Weighted implements Selector {
   select(tier: (index: number) => Tier): number {
     const best = highestTier(this.count, tier)
     if (best === 0) return -1
+    const group = groupOf(best)
     return this.rotation.next(
-      (index) => tier(index) > 0,
+      (index) => groupOf(tier(index)) === group,
       (index) => tier(index) === best
     )
   }
@@ -154,9 +169,47 @@ class WeightedRandom implements Selector {
   }
 }
 
+/**
+ * Power of two choices (Mitzenmacher 2001) by load times peak-EWMA latency: nearly as good as looking at all, without
+ * the herd that follows one best.
+ */
+class PowerOfTwo implements Selector {
+  private readonly candidates: ReadonlyArray<Candidate>
+  private readonly random: () => number
+  private readonly eligible: Int32Array
+
+  constructor(candidates: ReadonlyArray<Candidate>, random: () => number) {
+    this.candidates = candidates
+    this.random = random
+    this.eligible = new Int32Array(candidates.length)
+  }
+
+  select(tier: (index: number) => Tier): number {
+    const { candidates, eligible } = this
+    let best = 0
+    let count = 0
+    for (let index = 0; index < candidates.length; index++) {
+      const own = tier(index)
+      if (own === 0 || own < best) continue
+      if (own > best) count = 0
+      best = own
+      eligible[count++] = index
+    }
+    if (count === 0) return -1
+    const first = Math.floor(this.random() * count)
+    if (count === 1) return eligible[0]!
+    const second = (first + 1 + Math.floor(this.random() * (count - 1))) % count
+    const [one, other] = [eligible[first]!, eligible[second]!]
+    return cost(candidates[other]!) < cost(candidates[one]!) ? other : one
+  }
+}
+
+/** A latency of 0 is unknown: load alone decides, far below any that is known, so that it becomes known. */
+const cost = ({ load, latencyMs, weight }: Candidate): number => ((load + 1) * Math.max(latencyMs, 1e-3)) / weight
+
 const highestTier = (count: number, tier: (index: number) => Tier): Tier => {
   let best: Tier = 0
-  for (let index = 0; index < count && best < 2; index++) {
+  for (let index = 0; index < count; index++) {
     const own = tier(index)
     if (own > best) best = own
   }

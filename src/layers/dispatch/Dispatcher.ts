@@ -1,5 +1,4 @@
 /** Makes dispatchers. */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,7 +11,7 @@ import { makeAffinity } from "./Affinity.ts"
 import { makeLane } from "./Lane.ts"
 import { settle } from "./Options.ts"
 import { Pool } from "./Pool.ts"
-import { makeThrottle } from "./Throttle.ts"
+import { Throttle } from "./Throttle.ts"
 
 export { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 export type * from "../../services/Dispatcher.ts"
@@ -27,11 +26,16 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
   options: DispatcherOptions<Request, Response, Error>
 ): Effect.fn.Return<Dispatcher<Request, Response, Error>, InvalidOptions, Scope.Scope> {
   const settings = yield* settle(options)
-  const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const shared = makeThrottle(settings.limits, clock)
+  const shared = new Throttle(settings.limits)
   const lanes = yield* Effect.forEach(settings.lanes, (lane, index) =>
-    makeLane(index, lane, options.workers[index]!.handler, makeThrottle(lane.limits, clock), shared)
+    makeLane({
+      index,
+      settings: lane,
+      handler: options.workers[index]!.handler,
+      shared,
+      measuresLatency: settings.policy === "p2c-ewma"
+    })
   )
   const selector = makeSelector(settings.policy, lanes, () => random.nextDoubleUnsafe())
   const pool = new Pool(settings, lanes, selector)
@@ -46,6 +50,8 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
   }
   return {
     submit: (request, submitOptions) => pool.submit(request, submitOptions),
+    lease: (request, submitOptions) => pool.lease(request, submitOptions),
+    control: (name) => pool.control(name),
     metrics: Effect.sync(() => pool.metrics),
     drain: (drainOptions) => pool.drain(drainOptions),
     awaitIdle: pool.awaitIdle

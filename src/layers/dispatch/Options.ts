@@ -3,15 +3,23 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 import { OnUnavailable, Policy } from "../../domain/dispatch/Policy.ts"
-import type { AffinityOptions, DispatcherOptions, RateLimits, WorkerOptions } from "../../services/Dispatcher.ts"
+import type {
+  AffinityOptions,
+  DispatcherOptions,
+  RateLimits,
+  UnitLimit,
+  WorkerOptions
+} from "../../services/Dispatcher.ts"
 
 /** A worker's options, settled. */
-export interface LaneSettings {
+export interface LaneSettings<Request, Response, Error> {
   readonly name: string
   readonly weight: number
   readonly concurrency: number
   readonly queueCapacity: number
+  readonly priority: number
   readonly limits: RateLimits | undefined
+  readonly unitLimits: ReadonlyArray<UnitLimit<Request, Response, Error>>
 }
 
 /** The affinity's options, settled. */
@@ -23,8 +31,8 @@ export interface AffinitySettings {
 }
 
 /** All options, settled. */
-export interface Settings {
-  readonly lanes: ReadonlyArray<LaneSettings>
+export interface Settings<Request, Response, Error> {
+  readonly lanes: ReadonlyArray<LaneSettings<Request, Response, Error>>
   readonly policy: Policy
   readonly affinity: AffinitySettings | undefined
   readonly onFull: "wait" | "fail"
@@ -34,7 +42,7 @@ export interface Settings {
 /** Fails with every problem at once, each with the option's path, its value and what it must be. */
 export const settle = <Request, Response, Error>(
   options: DispatcherOptions<Request, Response, Error>
-): Effect.Effect<Settings, InvalidOptions> => {
+): Effect.Effect<Settings<Request, Response, Error>, InvalidOptions> => {
   const problems: Array<string> = []
   const check = (holds: boolean, path: string, value: unknown, must: string): void => {
     if (!holds) problems.push(`${path} is ${show(value)}: it must be ${must}`)
@@ -46,13 +54,15 @@ export const settle = <Request, Response, Error>(
     }
   }
 
-  const settleLane = (worker: WorkerOptions<Request, Response, Error>, index: number): LaneSettings => {
-    const lane: LaneSettings = {
+  const settleLane = (worker: WorkerOptions<Request, Response, Error>, index: number) => {
+    const lane: LaneSettings<Request, Response, Error> = {
       name: worker.name,
       weight: worker.weight ?? 1,
       concurrency: worker.concurrency ?? 256,
       queueCapacity: worker.queueCapacity ?? 1024,
-      limits: worker.limits
+      priority: worker.priority ?? 0,
+      limits: worker.limits,
+      unitLimits: worker.unitLimits ?? []
     }
     const path = `workers[${index}]`
     const first = options.workers.findIndex((other) => other.name === lane.name)
@@ -61,7 +71,11 @@ export const settle = <Request, Response, Error>(
     check(isAbove0(lane.weight), `${path}.weight`, lane.weight, "a number above 0")
     check(isCount(lane.concurrency, 1), `${path}.concurrency`, lane.concurrency, "a whole number, at least 1")
     check(isCount(lane.queueCapacity, 0), `${path}.queueCapacity`, lane.queueCapacity, "a whole number, at least 0")
+    check(isCount(lane.priority, 0), `${path}.priority`, lane.priority, "a whole number, at least 0")
     checkLimits(lane.limits, `${path}.limits`)
+    for (const [at, { perMinute }] of lane.unitLimits.entries()) {
+      check(isAbove0(perMinute), `${path}.unitLimits[${at}].perMinute`, perMinute, "a number above 0")
+    }
     return lane
   }
 
@@ -89,7 +103,7 @@ export const settle = <Request, Response, Error>(
     }
   }
 
-  const settings: Settings = {
+  const settings: Settings<Request, Response, Error> = {
     lanes: options.workers.map(settleLane),
     policy: options.policy ?? "least-loaded",
     affinity: options.affinity === undefined ? undefined : settleAffinity(options.affinity),
@@ -101,6 +115,12 @@ export const settle = <Request, Response, Error>(
   check(isOneOf(["wait", "fail"], settings.onFull), "onFull", settings.onFull, '"wait" or "fail"')
   checkLimits(settings.limits, "limits")
   return problems.length === 0 ? Effect.succeed(settings) : Effect.fail(new InvalidOptions({ problems }))
+}
+
+/** The group of each lane by its priority, counted from 0 for the last resort: what `Selection` calls a group. */
+export const priorityGroups = (lanes: ReadonlyArray<{ readonly priority: number }>): ReadonlyArray<number> => {
+  const lastFirst = [...new Set(lanes.map((lane) => lane.priority))].sort((a, b) => b - a)
+  return lanes.map((lane) => lastFirst.indexOf(lane.priority))
 }
 
 const isAbove0 = (value: number): boolean => Number.isFinite(value) && value > 0

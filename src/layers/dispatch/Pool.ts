@@ -1,26 +1,36 @@
-/** All lanes of a dispatcher together: admission, sessions, waiting for room, the end. */
+/** All lanes of a dispatcher together: admission, sessions, waiting for room, control, the end. */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { DeadlineExceeded, DispatchError, Draining, NoWorker, QueueFull } from "../../domain/dispatch/DispatchError.ts"
-import type { Selector, Tier } from "../../domain/dispatch/Selection.ts"
-import type { DispatcherMetrics, DrainOptions, SubmitOptions } from "../../services/Dispatcher.ts"
+import { type Selector, type Tier, tierOf } from "../../domain/dispatch/Selection.ts"
+import type { DispatcherMetrics, DrainOptions, Lease, SubmitOptions, WorkerControl } from "../../services/Dispatcher.ts"
 import type { Affinity } from "./Affinity.ts"
-import { Job } from "./Job.ts"
+import { Job, type Turn } from "./Job.ts"
 import type { Lane } from "./Lane.ts"
-import type { Settings } from "./Options.ts"
+import { priorityGroups, type Settings } from "./Options.ts"
+import type { ActualUnits } from "./Throttle.ts"
 import { WakeList } from "./WakeList.ts"
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Which lanes a job may go to, and how gladly; see `Selection`. */
+type Tiers = (index: number) => Tier
 
 /** Its changes of state are synchronous steps, so that no two of them can interleave. */
 export class Pool<Request, Response, Error> {
   affinity: Affinity | undefined = undefined
 
-  private readonly settings: Settings
+  private readonly settings: Settings<Request, Response, Error>
   private readonly lanes: ReadonlyArray<Lane<Request, Response, Error>>
   private readonly selector: Selector
   /** Jobs that any lane may take, waiting for room, oldest first. */
-  private readonly waiting = new Set<Job>()
+  private waiting = new Set<Job<Request>>()
+  /** The priority group of each lane, the higher the better. */
+  private readonly groups: ReadonlyArray<number>
+  private readonly anyLane: Tiers
   private readonly wakeList = new WakeList()
   private readonly onIdle = new Set<Deferred.Deferred<void>>()
   private arrivals = 0
@@ -28,23 +38,59 @@ export class Pool<Request, Response, Error> {
   private active = 0
   private draining = false
 
-  constructor(settings: Settings, lanes: ReadonlyArray<Lane<Request, Response, Error>>, selector: Selector) {
+  constructor(
+    settings: Settings<Request, Response, Error>,
+    lanes: ReadonlyArray<Lane<Request, Response, Error>>,
+    selector: Selector
+  ) {
     this.settings = settings
     this.lanes = lanes
     this.selector = selector
+    this.groups = priorityGroups(settings.lanes)
+    const tiers = this.groups.map((group) => tierOf(group, false))
+    this.anyLane = (index) => tiers[index]!
   }
 
   submit(request: Request, options: SubmitOptions | undefined): Effect.Effect<Response, Error | DispatchError> {
-    const job =
-      options?.session === undefined || this.affinity === undefined
-        ? this.run(request, this.eligible(options))
-        : this.runInSession(request, options, options.session, this.affinity)
-    if (options?.deadline === undefined) return job
-    const deadline = Duration.fromInputUnsafe(options.deadline)
-    return Effect.timeoutOrElse(job, {
-      duration: deadline,
-      orElse: () => new DispatchError({ reason: new DeadlineExceeded({ deadlineMs: Duration.toMillis(deadline) }) })
-    })
+    return withDeadline(
+      options,
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(this.turn(request, options, restore), (turn) => this.handle(request, turn, restore))
+      )
+    )
+  }
+
+  /** A turn that is held until the scope closes; its exit is the job's. */
+  lease(request: Request, options: SubmitOptions | undefined): Effect.Effect<Lease, DispatchError, Scope.Scope> {
+    const lease = Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function* () {
+        const turn = yield* this.turn(request, options, restore)
+        let actual: ReadonlyArray<number> = []
+        const scope = yield* Effect.scope
+        yield* Scope.addFinalizerExit(scope, (exit) => this.finish(turn, exit, (_, index) => actual[index]))
+        return {
+          worker: this.lanes[turn.lane]!.name,
+          report: (units: ReadonlyArray<number>) => {
+            actual = units
+          }
+        }
+      })
+    )
+    return withDeadline(options, lease)
+  }
+
+  control(name: string): WorkerControl | undefined {
+    const lane = this.lanes.find((lane) => lane.name === name)
+    if (lane === undefined) return undefined
+    return {
+      setOpen: (open) => Effect.sync(() => (open ? this.reopen(lane) : this.evict(lane))),
+      setConcurrency: (limit) =>
+        Effect.andThen(
+          lane.setConcurrency(limit),
+          Effect.sync(() => this.fill(lane))
+        ),
+      setLimits: (limits) => Effect.sync(() => lane.setLimits(limits))
+    }
   }
 
   get metrics(): DispatcherMetrics {
@@ -88,12 +134,16 @@ export class Pool<Request, Response, Error> {
     this.discard()
   }
 
-  /** The lane for a new session: one with room if there is any. */
+  /** The lane for a new session: one with room if there is any, else the one that a job would wait for. */
   assign(): number {
-    return this.selector.select((index) => (this.lanes[index]!.hasRoom ? 2 : 1))
+    const groups = this.lanes.length
+    return this.selector.select((index) => {
+      const lane = this.lanes[index]!
+      return tierOf(this.groups[index]! + (lane.hasRoom ? groups : 0), false)
+    })
   }
 
-  wake(job: Job): void {
+  wake(job: Job<Request>): void {
     this.wakeList.add(job, Effect.void)
   }
 
@@ -106,118 +156,133 @@ export class Pool<Request, Response, Error> {
       this.waiting.delete(job)
       // The policy keeps the books for `weighted`; for a pinned job it has no choice.
       const chosen = this.selector.select((index) => this.tierNow(job.tier, index))
-      this.enqueue(job, this.lanes[chosen] ?? lane)
+      ;(this.lanes[chosen] ?? lane).enqueue(job)
     }
   }
 
-  /** Runs the request on a lane of those that `tier` allows. */
-  private run(
-    request: Request,
-    tier: (index: number) => Tier,
-    pinned?: number
-  ): Effect.Effect<Response, Error | DispatchError> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.suspend(() => {
-        const rejection = this.rejection(tier)
-        if (rejection !== undefined) return Effect.fail(rejection)
-        // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
-        const index = this.selector.select((lane) => this.tierNow(tier, lane))
-        if (index === -1 && this.settings.onFull === "fail") return Effect.fail(rejected(new QueueFull({})))
-        this.active++
-        const lane = this.lanes[index]
-        if (lane?.tryStart()) {
-          return Effect.flatMap(lane.claimSlot, () => this.handle(request, lane, restore))
-        }
-        const job = new Job(this.arrivals++, tier)
-        if (lane === undefined) this.waitingFor(pinned).add(job)
-        else this.enqueue(job, lane)
-        // Not a finalizer of the suspension: the turn can be lost after the wake-up too, and `abandon` knows by the state.
-        return Effect.flatMap(
-          Effect.onExitPrimitive(restore(job.turn), (exit) =>
-            exit._tag === "Success" ? undefined : this.abandon(job)
-          ),
-          () => this.handle(request, this.lanes[job.lane]!, restore)
-        )
-      })
-    )
+  private reopen(lane: Lane<Request, Response, Error>): void {
+    lane.open()
+    this.fill(lane)
   }
 
-  private runInSession(
+  /** Closes a lane; its queued jobs go to others, ahead of those that came later. */
+  private evict(lane: Lane<Request, Response, Error>): void {
+    const jobs = lane.close()
+    const pinned = jobs.filter((job) => job.pinned !== undefined)
+    for (const job of [...pinned, ...lane.waiting]) {
+      lane.waiting.delete(job)
+      lane.waiting.add(job)
+    }
+    this.waiting = new Set([...jobs.filter((job) => job.pinned === undefined), ...this.waiting])
+    for (const other of this.lanes) this.fill(other)
+  }
+
+  /** Waits for a turn: the slot is taken when it comes. Interruptible only by `restore`. */
+  private turn(
+    request: Request,
+    options: SubmitOptions | undefined,
+    restore: Restore
+  ): Effect.Effect<Turn, DispatchError> {
+    return options?.session === undefined || this.affinity === undefined
+      ? Effect.suspend(() => this.admit(request, this.eligible(options), undefined, restore))
+      : this.turnInSession(request, options, options.session, this.affinity, restore)
+  }
+
+  private turnInSession(
     request: Request,
     options: SubmitOptions,
     session: string,
-    affinity: Affinity
-  ): Effect.Effect<Response, Error | DispatchError> {
+    affinity: Affinity,
+    restore: Restore
+  ): Effect.Effect<Turn, DispatchError> {
     return Effect.flatMap(affinity.laneOf(session), (pinned) => {
       const lane = this.lanes[pinned]!
-      const anyLane = this.eligible(options)
-      if (options.exclude?.has(lane.name)) return this.run(request, anyLane)
+      const eligible = this.eligible(options)
+      if (options.exclude?.has(lane.name)) return this.admit(request, eligible, undefined, restore)
       if (this.settings.affinity?.onUnavailable === "wait") {
-        return this.run(request, (index) => (index === pinned ? 2 : 0), pinned)
+        return this.admit(request, (index) => (index === pinned ? this.anyLane(index) : 0), pinned, restore)
       }
       // This request avoids the session's worker; the session stays there.
-      if (options.avoid?.has(lane.name)) return this.run(request, anyLane)
-      if (lane.hasRoom) return this.run(request, (index) => (index === pinned ? 2 : 0), pinned)
-      const other = this.assign()
-      return other === pinned
-        ? this.run(request, anyLane)
-        : Effect.andThen(
-            affinity.rebind(session, other),
-            this.run(request, (index) => (index === other ? 2 : 0), other)
-          )
+      if (options.avoid?.has(lane.name)) return this.admit(request, eligible, undefined, restore)
+      const favourite = tierOf(this.lanes.length, false)
+      const tiers: Tiers = (index) => (index === pinned ? favourite : eligible(index))
+      return Effect.tap(this.admit(request, tiers, undefined, restore), (turn) =>
+        turn.lane === pinned ? Effect.void : affinity.rebind(session, turn.lane)
+      )
     })
   }
 
-  /** Runs the handler in the slot that was taken for it. */
-  private handle(
+  /** One synchronous step: a slot is taken, or the job stands in a line. */
+  private admit(
     request: Request,
-    lane: Lane<Request, Response, Error>,
-    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  ): Effect.Effect<Response, Error> {
-    return Effect.onExitPrimitive(restore(Effect.suspend(() => lane.handler(request))), (exit) =>
-      this.finish(lane, exit)
+    tiers: Tiers,
+    pinned: number | undefined,
+    restore: Restore
+  ): Effect.Effect<Turn, DispatchError> {
+    const rejection = this.rejection(tiers)
+    if (rejection !== undefined) return Effect.fail(rejection)
+    // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
+    const index = this.selector.select((lane) => this.tierNow(tiers, lane))
+    if (index === -1 && this.settings.onFull === "fail") return Effect.fail(rejected(new QueueFull({})))
+    this.active++
+    const lane = this.lanes[index]
+    const turn = lane?.tryStart(request)
+    if (lane !== undefined && turn !== undefined) return Effect.as(lane.claimSlot, turn)
+    const job = new Job(request, this.arrivals++, tiers, pinned)
+    if (lane !== undefined) lane.enqueue(job)
+    else if (pinned !== undefined) this.lanes[pinned]!.waiting.add(job)
+    else this.waiting.add(job)
+    // Not a finalizer of the suspension: the turn can be lost after the wake-up too, and `abandon` knows by the state.
+    return Effect.map(
+      Effect.onExitPrimitive(restore(job.signalled), (exit) =>
+        exit._tag === "Success" ? undefined : this.abandon(job)
+      ),
+      () => job.turn!
     )
   }
 
-  private finish(lane: Lane<Request, Response, Error>, exit: Exit.Exit<unknown, unknown> | undefined) {
-    const released = lane.release(exit)
+  /** Runs the handler in the slot that was taken for it. */
+  private handle(request: Request, turn: Turn, restore: Restore): Effect.Effect<Response, Error> {
+    const lane = this.lanes[turn.lane]!
+    return Effect.onExitPrimitive(restore(Effect.suspend(() => lane.handler(request))), (exit) =>
+      this.finish(turn, exit, (limit) => limit.actual(exit))
+    )
+  }
+
+  private finish(
+    turn: Turn,
+    exit: Exit.Exit<unknown, unknown> | undefined,
+    actual: ActualUnits<Request, Response, Error>
+  ): Effect.Effect<void> {
+    const lane = this.lanes[turn.lane]!
+    const released = lane.release(turn, exit, actual)
     this.fill(lane)
     this.end()
     return Effect.asVoid(released)
   }
 
   /** The submit was interrupted, or its job discarded, before its handler began. */
-  private abandon(job: Job): Effect.Effect<void> | undefined {
+  private abandon(job: Job<Request>): Effect.Effect<void> | undefined {
     const { state } = job
-    const lane = this.lanes[job.lane]
     if (state === "granted") {
       job.state = "ended"
-      return this.finish(lane!, undefined)
+      return this.finish(job.turn!, undefined, () => 0)
     }
     if (state !== "ended") this.remove(job)
-    if (state === "queued") this.fill(lane!)
+    if (state === "queued") this.fill(this.lanes[job.lane]!)
     this.end()
     return undefined
   }
 
-  private waitingFor(pinned: number | undefined): Set<Job> {
-    return pinned === undefined ? this.waiting : this.lanes[pinned]!.waiting
-  }
-
   /** Takes a job out of wherever it waits. */
-  private remove(job: Job): void {
+  private remove(job: Job<Request>): void {
     if (job.state === "queued") {
       this.lanes[job.lane]!.dequeue(job)
       return
     }
     job.state = "ended"
     this.waiting.delete(job)
-    for (const lane of this.lanes) lane.waiting.delete(job)
-  }
-
-  private enqueue(job: Job, lane: Lane<Request, Response, Error>): void {
-    job.lane = lane.index
-    lane.enqueue(job)
+    if (job.pinned !== undefined) this.lanes[job.pinned]!.waiting.delete(job)
   }
 
   private end(): void {
@@ -235,39 +300,49 @@ export class Pool<Request, Response, Error> {
     }
   }
 
-  private rejection(tier: (index: number) => Tier): DispatchError | undefined {
+  private rejection(tiers: Tiers): DispatchError | undefined {
     if (this.draining) return rejected(new Draining({}))
-    if (tier === anyLane || this.lanes.some((lane) => tier(lane.index) > 0)) return undefined
+    if (tiers === this.anyLane || this.lanes.some((lane) => tiers(lane.index) > 0)) return undefined
     return rejected(new NoWorker({}))
   }
 
-  private nextWaiting(lane: Lane<Request, Response, Error>): Job | undefined {
+  private nextWaiting(lane: Lane<Request, Response, Error>): Job<Request> | undefined {
     const pinned = first(lane.waiting, () => true)
     const any = first(this.waiting, (job) => job.tier(lane.index) > 0)
     if (pinned === undefined || any === undefined) return pinned ?? any
     return pinned.order < any.order ? pinned : any
   }
 
-  private tierNow(tier: (index: number) => Tier, index: number): Tier {
-    return this.lanes[index]!.hasRoom ? tier(index) : 0
+  private tierNow(tiers: Tiers, index: number): Tier {
+    return this.lanes[index]!.hasRoom ? tiers(index) : 0
   }
 
-  private eligible(options: SubmitOptions | undefined): (index: number) => Tier {
+  private eligible(options: SubmitOptions | undefined): Tiers {
     const { avoid, exclude } = options ?? {}
-    if (avoid === undefined && exclude === undefined) return anyLane
+    if (!avoid?.size && !exclude?.size) return this.anyLane
     return (index) => {
       const { name } = this.lanes[index]!
       if (exclude?.has(name)) return 0
-      return avoid?.has(name) ? 1 : 2
+      return tierOf(this.groups[index]!, avoid?.has(name) ?? false)
     }
   }
 }
 
-const anyLane = (): Tier => 2
+const withDeadline = <A, E, R>(
+  options: SubmitOptions | undefined,
+  job: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | DispatchError, R> => {
+  if (options?.deadline === undefined) return job
+  const deadline = Duration.fromInputUnsafe(options.deadline)
+  return Effect.timeoutOrElse(job, {
+    duration: deadline,
+    orElse: () => new DispatchError({ reason: new DeadlineExceeded({ deadlineMs: Duration.toMillis(deadline) }) })
+  })
+}
 
 const rejected = (reason: DispatchError["reason"]): DispatchError => new DispatchError({ reason })
 
-const first = (jobs: Iterable<Job>, accept: (job: Job) => boolean): Job | undefined => {
-  for (const job of jobs) if (accept(job)) return job
+const first = <A>(values: Iterable<A>, accept: (value: A) => boolean): A | undefined => {
+  for (const value of values) if (accept(value)) return value
   return undefined
 }

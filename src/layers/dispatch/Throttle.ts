@@ -1,72 +1,82 @@
-/** Rate limits over `Pacer`s: when the next job may start. */
+/** Rate limits over pacers: when the next job may start. */
 import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { Pacer } from "../../domain/dispatch/Pacer.ts"
-import type { RateLimits } from "../../services/Dispatcher.ts"
+import { type Reservation, UnitPacer } from "../../domain/dispatch/UnitPacer.ts"
+import type { RateLimits, UnitLimit } from "../../services/Dispatcher.ts"
 
-/** The limits of one worker or of the pool. `undefined` when there are none. */
-export const makeThrottle = (limits: RateLimits | undefined, clock: Clock.Clock): Throttle | undefined => {
-  const pacers: Array<Pacer> = []
-  if (limits?.requestsPerSecond !== undefined) pacers.push(new Pacer(limits.requestsPerSecond, 1_000))
-  if (limits?.requestsPerMinute !== undefined) pacers.push(new Pacer(limits.requestsPerMinute, 60_000))
-  return pacers.length === 0 ? undefined : new Throttle(pacers, clock)
-}
+const SECOND = 1_000
+const MINUTE = 60_000
 
-/** All the pacers that a start counts against. They are taken together or not at all. */
+/** Milliseconds of the monotonic clock. */
+export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+/** Limits in jobs. They are taken together or not at all. */
 export class Throttle {
   private readonly pacers: ReadonlyArray<Pacer>
-  private readonly clock: Clock.Clock
-  /** First come, first served among those that wait; at most one waiter per worker. */
-  private readonly turn = Semaphore.makeUnsafe(1)
-  private waiting = 0
+  /** For throttles that several lanes share: first come, first served among those that wait. */
+  readonly turn = Semaphore.makeUnsafe(1)
+  /** Lanes that have or wait for the turn. */
+  waiting = 0
 
-  constructor(pacers: ReadonlyArray<Pacer>, clock: Clock.Clock) {
-    this.pacers = pacers
-    this.clock = clock
+  constructor(limits: RateLimits | undefined) {
+    const { requestsPerSecond, requestsPerMinute } = limits ?? {}
+    this.pacers = [
+      ...(requestsPerSecond === undefined ? [] : [new Pacer(requestsPerSecond, SECOND)]),
+      ...(requestsPerMinute === undefined ? [] : [new Pacer(requestsPerMinute, MINUTE)])
+    ]
   }
 
-  /** Milliseconds of the monotonic clock. */
-  now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  get isUnlimited(): boolean {
+    return this.pacers.length === 0
   }
 
-  /** Milliseconds until a start is allowed; 0 when it is, and nobody is waiting for it already. */
+  /** Milliseconds until a start is allowed; 0 when it is. */
   delay(now: number): number {
     let delay = 0
     for (const pacer of this.pacers) delay = Math.max(delay, pacer.delay(now))
     return delay
   }
 
-  isFree(now: number): boolean {
-    return this.waiting === 0 && this.delay(now) === 0
-  }
-
   take(now: number): void {
     for (const pacer of this.pacers) pacer.take(now)
   }
+}
 
-  refund(): void {
-    for (const pacer of this.pacers) pacer.refund()
+/** What a job has reserved of each unit limit, in their order. */
+export type Reservations = ReadonlyArray<Reservation>
+
+/** What a job took of a unit limit; `undefined` when nobody knows: then the estimate stands. */
+export type ActualUnits<Request, Response, Error> = (
+  limit: UnitLimit<Request, Response, Error>,
+  index: number
+) => number | undefined
+
+/** Limits in units that are known only when a job has ended. */
+export class UnitThrottle<Request, Response, Error> {
+  private readonly limits: ReadonlyArray<{
+    readonly limit: UnitLimit<Request, Response, Error>
+    readonly pacer: UnitPacer
+  }>
+
+  constructor(limits: ReadonlyArray<UnitLimit<Request, Response, Error>>) {
+    this.limits = limits.map((limit) => ({ limit, pacer: new UnitPacer(limit.perMinute, MINUTE) }))
   }
 
-  /** Waits for its turn and until a start is allowed, then runs `onAllowed` in the same step. */
-  whenAllowed(onAllowed: (now: number) => void): Effect.Effect<void> {
-    const attempt: Effect.Effect<void> = Effect.suspend(() => {
-      const now = this.now()
-      const delay = this.delay(now)
-      if (delay > 0) return Effect.flatMap(Effect.sleep(Duration.millis(delay)), () => attempt)
-      onAllowed(now)
-      return Effect.void
-    })
-    return Effect.suspend(() => {
-      this.waiting++
-      return Effect.onExit(this.turn.withPermit(attempt), () =>
-        Effect.sync(() => {
-          this.waiting--
-        })
-      )
-    })
+  delay(now: number, request: Request): number {
+    let delay = 0
+    for (const { limit, pacer } of this.limits) delay = Math.max(delay, pacer.delay(now, limit.estimate(request)))
+    return delay
+  }
+
+  reserve(now: number, request: Request): Reservations {
+    return this.limits.map(({ limit, pacer }) => pacer.reserve(now, limit.estimate(request)))
+  }
+
+  settle(now: number, reservations: Reservations, actual: ActualUnits<Request, Response, Error>): void {
+    for (const [index, { limit, pacer }] of this.limits.entries()) {
+      const reservation = reservations[index]!
+      pacer.settle(now, reservation, actual(limit, index) ?? reservation.units)
+    }
   }
 }

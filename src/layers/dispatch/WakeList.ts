@@ -6,14 +6,18 @@
  */
 import type * as Effect from "effect/Effect"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
-import type { Job } from "./Job.ts"
+
+/** What is suspended: a `Job`. */
+interface Signalled {
+  signal(turn: Effect.Effect<void, DispatchError>): void
+}
 
 export class WakeList {
-  private jobs: Array<Job> = []
+  private jobs: Array<Signalled> = []
   private turns: Array<Effect.Effect<void, DispatchError>> = []
 
   /** Soon, in the order of the calls, signals the job. */
-  add(job: Job, turn: Effect.Effect<void, DispatchError>): void {
+  add(job: Signalled, turn: Effect.Effect<void, DispatchError>): void {
     if (this.jobs.length === 0) queueMicrotask(this.run)
     this.jobs.push(job)
     this.turns.push(turn)

@@ -7,7 +7,7 @@ const Weights = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, max
 )
 
 const idle = (weights: ReadonlyArray<number>): ReadonlyArray<Candidate> =>
-  weights.map((weight) => ({ weight, load: 0 }))
+  weights.map((weight) => ({ weight, load: 0, latencyMs: 0 }))
 
 const all = (): Tier => 2
 const never = (): number => {
@@ -66,9 +66,9 @@ describe("least-loaded", () => {
     const selector = makeSelector(
       "least-loaded",
       [
-        { weight: 1, load: 3 },
-        { weight: 4, load: 8 },
-        { weight: 2, load: 5 }
+        { weight: 1, load: 3, latencyMs: 0 },
+        { weight: 4, load: 8, latencyMs: 0 },
+        { weight: 2, load: 5, latencyMs: 0 }
       ],
       never
     )
@@ -88,8 +88,8 @@ describe("least-loaded", () => {
     const selector = makeSelector(
       "least-loaded",
       [
-        { weight: 1, load: 0 },
-        { weight: 1, load: 9 }
+        { weight: 1, load: 0, latencyMs: 0 },
+        { weight: 1, load: 9, latencyMs: 0 }
       ],
       never
     )
@@ -117,23 +117,27 @@ describe("weighted-random", () => {
 })
 
 describe("every policy", () => {
-  it.each(["least-loaded", "weighted", "weighted-random"] as const)("%s chooses nobody when all are out", (policy) => {
-    const selector = makeSelector(policy, idle([1, 2]), () => 0.5)
-    assert.strictEqual(
-      selector.select(() => 0),
-      -1
-    )
-  })
+  it.each(["least-loaded", "weighted", "weighted-random", "p2c-ewma"] as const)(
+    "%s chooses nobody when all are out",
+    (policy) => {
+      const selector = makeSelector(policy, idle([1, 2]), () => 0.5)
+      assert.strictEqual(
+        selector.select(() => 0),
+        -1
+      )
+    }
+  )
 
   it.prop(
     "chooses from the highest tier that is there",
     {
-      policy: Schema.Literals(["least-loaded", "weighted", "weighted-random"]),
+      policy: Schema.Literals(["least-loaded", "weighted", "weighted-random", "p2c-ewma"]),
       candidates: Schema.Array(
         Schema.Struct({
           weight: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 5 })),
           load: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
-          tier: Schema.Literals([0, 1, 2])
+          latencyMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
+          tier: Schema.Literals([0, 1, 2, 3, 4])
         })
       ).check(Schema.isBetweenLength(1, 6)),
       random: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.999 }))
