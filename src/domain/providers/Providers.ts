@@ -1,10 +1,12 @@
 /** The dialects by kind. */
 import type { EndpointKind } from "../config/DispatcherConfig.ts"
+import * as Gemini from "./Gemini.ts"
 import * as OpenAi from "./OpenAi.ts"
 import type { Provider, ProviderTarget } from "./Provider.ts"
 import * as Raw from "./Raw.ts"
+import * as Vertex from "./Vertex.ts"
 
-const makers = { openai: OpenAi.make, raw: Raw.make } satisfies Record<
+const makers = { openai: OpenAi.make, gemini: Gemini.make, vertex: Vertex.make, raw: Raw.make } satisfies Record<
   EndpointKind,
   (target: ProviderTarget) => Provider
 >

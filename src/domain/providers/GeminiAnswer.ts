@@ -1,0 +1,87 @@
+/** Answers in the words of Gemini's `generateContent`, whole and streamed. */
+import { isObject } from "effect/Predicate"
+import type { GenAiResponse, Usage } from "../genai/GenAiResponse.ts"
+import type { EventDialect } from "./EventDecoder.ts"
+import * as GoogleErrors from "./GoogleErrors.ts"
+import * as Json from "./Json.ts"
+
+/**
+ * The answer in a document, or what is wrong with it. A list of documents is a streamed answer in one piece.
+ *
+ * A blocked prompt or answer is an answer too: without text, and with the block reason as its finish reason.
+ */
+export const readAnswer = (document: unknown): GenAiResponse | string => {
+  if (document === undefined) return "the answer is not JSON, or not whole"
+  const pieces = (Array.isArray(document) ? document : [document]).map(readPiece)
+  if (!pieces.some(({ text, finishReason }) => text !== undefined || finishReason !== undefined)) {
+    return "the answer is JSON but holds no generated content (candidates[0] is missing or empty)"
+  }
+  const last = <K extends keyof Piece>(name: K) => pieces.findLast((piece) => piece[name] !== undefined)?.[name]
+  return {
+    text: pieces.map(({ text }) => text ?? "").join(""),
+    finishReason: last("finishReason"),
+    model: last("model"),
+    usage: last("usage")
+  }
+}
+
+/** Each event is a whole document with the next piece of the text; usage comes with every one of them. */
+export const events: EventDialect = {
+  complaintIn: (document) => (GoogleErrors.isError(document) ? (GoogleErrors.read(document) ?? {}) : undefined),
+  read: (document, _name, progress) => {
+    const { text, finishReason, model, usage } = readPiece(document)
+    progress.model ??= model
+    progress.report(usage)
+    progress.text(text)
+    progress.finishReason ??= finishReason
+  }
+}
+
+interface Piece {
+  /** `undefined` when there is no content; empty when it has no text. */
+  readonly text: string | undefined
+  readonly finishReason: string | undefined
+  readonly model: string | undefined
+  readonly usage: Usage | undefined
+}
+
+const readPiece = (document: unknown): Piece => {
+  const candidate = Json.first(Json.field(document, "candidates"))
+  return {
+    text: textOf(Json.field(candidate, "content")),
+    finishReason:
+      Json.text(Json.field(candidate, "finishReason")) ??
+      Json.text(Json.field(Json.field(document, "promptFeedback"), "blockReason")),
+    model: Json.text(Json.field(document, "modelVersion")),
+    usage: usageOf(Json.field(document, "usageMetadata"))
+  }
+}
+
+/** The text parts, joined; summaries of the model's thoughts are no part of the answer. */
+const textOf = (content: unknown): string | undefined => {
+  if (!isObject(content)) return undefined
+  const parts = Json.field(content, "parts")
+  if (!Array.isArray(parts)) return ""
+  return parts.map((part) => (Json.field(part, "thought") === true ? "" : textIn(part))).join("")
+}
+
+const textIn = (part: unknown): string => Json.text(Json.field(part, "text")) ?? ""
+
+/** Thoughts are written and paid for like answers; what tools gave is read and paid for like the prompt. */
+const usageOf = (usage: unknown): Usage | undefined => {
+  if (!isObject(usage)) return undefined
+  const countOf = (name: string) => Json.count(Json.field(usage, name))
+  const inputTokens = sum(countOf("promptTokenCount"), countOf("toolUsePromptTokenCount"))
+  const cachedInputTokens = countOf("cachedContentTokenCount")
+  const outputTokens = sum(countOf("candidatesTokenCount"), countOf("thoughtsTokenCount"))
+  const totalTokens = countOf("totalTokenCount")
+  return {
+    ...(inputTokens === undefined ? {} : { inputTokens }),
+    ...(cachedInputTokens === undefined ? {} : { cachedInputTokens }),
+    ...(outputTokens === undefined ? {} : { outputTokens }),
+    ...(totalTokens === undefined ? {} : { totalTokens })
+  }
+}
+
+const sum = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)
