@@ -25,7 +25,10 @@ export interface Splitter {
   readonly end: () => ReadonlyArray<Frame>
 }
 
-/** Longest event or foreign text that is kept, in UTF-16 units: far above any answer, and it bounds the memory. */
+/**
+ * What is kept of one line, and of an event or foreign text before its next line, in UTF-16 units: far above any answer,
+ * and it bounds the memory. What is cut is not whole, and therefore no JSON.
+ */
 export const LONGEST = 16 * 1024 * 1024
 
 /**
@@ -58,8 +61,8 @@ export const make = (): Splitter => {
 
   const takeForeign = (line: string) => {
     dispatch()
-    foreign = foreign === undefined ? line : `${foreign}\n${line}`
-    if (foreign.length > LONGEST) foreign = foreign.slice(0, LONGEST)
+    if (foreign === undefined) foreign = line
+    else if (foreign.length <= LONGEST) foreign = `${foreign}\n${line}`
   }
 
   const take = (line: string) => {
@@ -73,8 +76,7 @@ export const make = (): Splitter => {
     const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
     if (field === "event") name = value
     else if (data === undefined) data = value
-    else if (data.length + value.length <= LONGEST) data = `${data}\n${value}`
-    else takeForeign(data)
+    else if (data.length <= LONGEST) data = `${data}\n${value}`
   }
 
   const split = (text: string) => {

@@ -4,30 +4,7 @@ import type { GenAiRequest } from "../../../src/domain/genai/GenAiRequest.ts"
 import * as OpenAi from "../../../src/domain/providers/OpenAi.ts"
 import type { ProviderTarget } from "../../../src/domain/providers/Provider.ts"
 import { CREDENTIAL, conformance, hello, NOW, response, target } from "./conformance.ts"
-
-/** A completion as OpenAI sends it, with these fields in place of its own. */
-const completion = (choice: object, rest: object = {}): string =>
-  JSON.stringify({
-    id: "chatcmpl-1",
-    object: "chat.completion",
-    created: 1767614400,
-    model: "model-1-2026-01-05",
-    choices: [
-      { index: 0, message: { role: "assistant", content: "Hi." }, logprobs: null, finish_reason: "stop", ...choice }
-    ],
-    usage: { prompt_tokens: 9, completion_tokens: 12, total_tokens: 21, prompt_tokens_details: { cached_tokens: 0 } },
-    ...rest
-  })
-
-const answer = {
-  text: "Hi.",
-  finishReason: "stop",
-  model: "model-1-2026-01-05",
-  usage: { inputTokens: 9, cachedInputTokens: 0, outputTokens: 12, totalTokens: 21 }
-}
-
-const error = (fields: object): string =>
-  JSON.stringify({ error: { message: "Oops", type: null, param: null, code: null, ...fields } })
+import { answer, completion, error, streams } from "./openAiFixtures.ts"
 
 conformance({
   kind: "openai",
@@ -195,7 +172,8 @@ conformance({
       says: "something went wrong"
     }
   ],
-  complain: (message) => error({ message })
+  complain: (message) => error({ message }),
+  streams
 })
 
 describe("the openai dialect's requests", () => {

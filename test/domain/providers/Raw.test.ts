@@ -34,7 +34,17 @@ conformance({
       says: "upstream connect error"
     }
   ],
-  complain: (message) => JSON.stringify({ message })
+  complain: (message) => JSON.stringify({ message }),
+  streams: {
+    isEventStream: false,
+    answers: [
+      ["text", "Grüße 🐢.\n", answer("Grüße 🐢.\n")],
+      ["JSON lines", '{"text": "Hi"}\n{"text": "."}\n', answer('{"text": "Hi"}\n{"text": "."}\n')],
+      ["events, as they are", "data: Hi.\n\n", answer("data: Hi.\n\n")],
+      ["half a character at the end", "Hi\ud83d", answer("Hi\ufffd")]
+    ],
+    failures: []
+  }
 })
 
 describe("the raw dialect's requests", () => {
@@ -63,6 +73,15 @@ describe("the raw dialect's requests", () => {
       max_tokens: 5
     })
     assert.deepStrictEqual(sent(hello, { model: undefined }), { messages: hello.messages })
+  })
+
+  it("take what is added to them unless they are somebody's own JSON", () => {
+    const extra = { options: { top_k: 5 } }
+    assert.deepStrictEqual(sent({ ...hello, extra }, { model: undefined, parameters: { options: { seed: 1 } } }), {
+      options: { seed: 1, top_k: 5 },
+      messages: hello.messages
+    })
+    assert.deepStrictEqual(sent({ messages: [], body: { a: 1 }, extra }), { a: 1 })
   })
 
   it("fail when their body cannot be written as JSON", () => {

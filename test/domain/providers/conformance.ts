@@ -8,6 +8,7 @@ import type { GenAiResponse } from "../../../src/domain/genai/GenAiResponse.ts"
 import type { ProviderRequest, ProviderTarget } from "../../../src/domain/providers/Provider.ts"
 import * as Providers from "../../../src/domain/providers/Providers.ts"
 import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
+import { asksForStreams, type StreamFixtures, streamConformance } from "./streams.ts"
 
 export interface Fixtures {
   readonly kind: EndpointKind
@@ -27,6 +28,7 @@ export interface Fixtures {
   }>
   /** A failed answer in the provider's own form, with this message in it. */
   readonly complain: (message: string) => string
+  readonly streams: StreamFixtures
 }
 
 export const NOW = Date.UTC(2026, 0, 5, 12, 0, 0)
@@ -182,6 +184,66 @@ export const conformance = (fixtures: Fixtures) => {
       assert.include(body, "\\ud83d")
     })
 
+    it("sends the system prompt and every turn, in their order", () => {
+      const { body } = encode(
+        {},
+        {
+          system: "Be brief.",
+          messages: [
+            { role: "user", content: "first" },
+            { role: "assistant", content: "second" },
+            { role: "user", content: "third" }
+          ]
+        }
+      )
+      const places = ["Be brief.", "first", "second", "third"].map((text) => body.indexOf(text))
+      assert.notInclude(places, -1)
+      assert.deepStrictEqual(
+        places.slice(1),
+        places.slice(1).toSorted((a, b) => a - b)
+      )
+    })
+
+    it("sends texts and images that are parts of a turn", () => {
+      const { body } = encode(
+        {},
+        {
+          messages: [
+            {
+              role: "user",
+              content: [
+                { type: "text", text: "what is this?" },
+                { type: "data", mimeType: "image/png", data: "iVBORw0KGgo=" }
+              ]
+            }
+          ]
+        }
+      )
+      for (const there of ["what is this?", "iVBORw0KGgo=", "image/png"]) assert.include(body, there)
+    })
+
+    it("sends what a request adds in the provider's own words, and lets it win", () => {
+      const parameters = { own_member: "default", other: { a: 1 } }
+      const extra = { own_member: "special", new_member: { deep: [1, 2] } }
+      const { body } = encode({ parameters }, { ...hello, extra })
+      for (const there of ["special", '"new_member":{"deep":[1,2]}', "hello"]) assert.include(body, there)
+      assert.strictEqual(JSON.parse(body).own_member, "special")
+    })
+
+    it("refuses what a request adds that cannot be written as JSON", () => {
+      const result = make().encode({ ...hello, extra: { n: 1n } }, CREDENTIAL, "answer")
+      assert(Result.isFailure(result))
+      assert.deepInclude(result.failure.reason, { _tag: "InvalidRequest", retry: "never" })
+    })
+
+    if (fixtures.streams.isEventStream) {
+      it("asks for a stream when one is wanted, and only then", () => {
+        assert.isTrue(asksForStreams(make(), hello))
+        assert.isTrue(asksForStreams(make(), { ...hello, extra: { stream: true } }))
+        assert.isTrue(asksForStreams(make({ parameters: { stream: true } }), hello))
+      })
+    }
+
     for (const [what, body, answer] of fixtures.answers) {
       it(`reads an answer: ${what}`, () => {
         assert.deepStrictEqual(decode({ body }), Result.succeed(answer))
@@ -272,4 +334,6 @@ export const conformance = (fixtures: Fixtures) => {
       }
     )
   })
+  const { kind, streams, answers } = fixtures
+  streamConformance({ kind, streams, answers, make })
 }
