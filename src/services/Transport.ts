@@ -2,6 +2,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { WireRequest, WireResponse } from "../domain/providers/Wire.ts"
 
 /** The call broke below HTTP: no whole answer came. */
@@ -11,21 +13,43 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   /** Which limit was passed, or `connection` when it was none. */
   phase: Schema.Literals(["connect", "firstByte", "idle", "total", "connection"]),
   /**
-   * The system's or the HTTP client's error code, such as `ECONNREFUSED`; `ETIMEDOUT` for the limits, `BODY_TOO_LARGE`
-   * and `CLOSED` for the transport's own reasons, `UNKNOWN` when the client names none.
+   * The system's or the HTTP client's error code, such as `ECONNREFUSED`; `ETIMEDOUT` for the limits, `BODY_TOO_LARGE`,
+   * `CLOSED` and `ABANDONED` for the transport's own reasons, `UNKNOWN` when the client names none.
    */
   code: Schema.String
 }) {}
 
+/** An HTTP answer whose head has come, and whose body is read as it comes. */
+export interface WireStream {
+  readonly status: number
+  /** As in `WireResponse`. */
+  readonly headers: Readonly<Record<string, string>>
+  /**
+   * The bytes as they come, cut anywhere. To be run once.
+   *
+   * An endpoint that sends faster than the stream is read is held back: at most some 64 KiB and what one read of the
+   * socket gives are kept. Ending the stream early aborts the request.
+   */
+  readonly body: Stream.Stream<Uint8Array, TransportError>
+}
+
 /**
- * Sends one HTTP request and reads the answer to its end.
+ * Sends HTTP requests.
  *
- * Every status is an answer; only what is below HTTP is an error. Interrupting the effect aborts the request: the
+ * Every status is an answer; only what is below HTTP is an error. Interrupting an effect aborts its request: the
  * connection is closed, so that the endpoint sees it.
  */
 export class Transport extends Context.Service<
   Transport,
   {
+    /** Sends a request and reads the answer to its end. */
     readonly send: (request: WireRequest) => Effect.Effect<WireResponse, TransportError>
+    /**
+     * Sends a request and gives the answer as soon as its head is there.
+     *
+     * All limits of the request hold; `idleMs` does not count the time in which the endpoint is held back. Closing the
+     * scope aborts a request whose answer has not ended; whoever still reads the body fails with code `ABANDONED`.
+     */
+    readonly open: (request: WireRequest) => Effect.Effect<WireStream, TransportError, Scope.Scope>
   }
 >()("genai-dispatcher/services/Transport") {}

@@ -1,5 +1,8 @@
 /** A transport over any Effect `HttpClient`: for tests with a fake client, and for runtimes where undici is not at home. */
+import * as Channel from "effect/Channel"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { constTrue } from "effect/Function"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
@@ -7,9 +10,10 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
-import { Transport, TransportError } from "../../services/Transport.ts"
+import { Transport, TransportError, type WireStream } from "../../services/Transport.ts"
 import * as TransportErrors from "./TransportErrors.ts"
 
 export interface HttpClientTransportOptions {
@@ -34,29 +38,64 @@ export const make = Effect.fnUntraced(function* (options: HttpClientTransportOpt
   const client = yield* HttpClient.HttpClient
   const maxBodyBytes = options.maxBodyBytes ?? 64 * 1024 * 1024
 
-  const send = (request: WireRequest): Effect.Effect<WireResponse, TransportError> => {
-    const { timeouts } = request
-    const head = Effect.timeoutOrElse(client.execute(toHttp(request)), {
-      duration: timeouts.firstByteMs,
+  const head = <R>(request: WireRequest, through: HttpClient.HttpClient.With<HttpClientError.HttpClientError, R>) =>
+    Effect.timeoutOrElse(through.execute(toHttp(request)), {
+      duration: request.timeouts.firstByteMs,
       orElse: () => Effect.fail(TransportErrors.timedOut(request, "firstByte"))
     })
-    return Effect.flatMap(head, (response) =>
+
+  const send = (request: WireRequest): Effect.Effect<WireResponse, TransportError> =>
+    Effect.flatMap(head(request, client), (response) =>
       Effect.map(
         readText(request, response, maxBodyBytes),
         (body): WireResponse => ({ status: response.status, headers: { ...response.headers }, body })
       )
     ).pipe(
       Effect.timeoutOrElse({
-        duration: timeouts.totalMs,
+        duration: request.timeouts.totalMs,
         orElse: () => Effect.fail(TransportErrors.timedOut(request, "total"))
       }),
-      Effect.mapError((error) =>
-        error instanceof TransportError ? error : TransportErrors.connectionFailed(request.origin, error)
-      ),
+      Effect.mapError((error) => explain(request, error)),
       Effect.provideService(HttpClient.TracerDisabledWhen, constTrue)
     )
-  }
-  return { send } satisfies Transport["Service"]
+
+  const scopedClient = HttpClient.withScope(client)
+
+  const open = Effect.fnUntraced(
+    function* (request: WireRequest) {
+      const caller = yield* Effect.scope
+      // A scope of the request's own: its limits and an early end of its body close it before the caller's.
+      const scope = yield* Scope.fork(caller)
+      const ended = yield* Deferred.make<never, TransportError>()
+      const giveUp = (error: TransportError) =>
+        Effect.andThen(Deferred.fail(ended, error), Scope.close(scope, Exit.void))
+      const abandon = giveUp(TransportErrors.abandoned(request.origin))
+      yield* Scope.addFinalizer(caller, abandon)
+      yield* Effect.sleep(request.timeouts.totalMs).pipe(
+        Effect.andThen(giveUp(TransportErrors.timedOut(request, "total"))),
+        Effect.forkIn(caller, { startImmediately: true })
+      )
+      const response = yield* Effect.raceFirst(Deferred.await(ended), head(request, scopedClient)).pipe(
+        Scope.provide(scope),
+        Effect.mapError((error) => explain(request, error)),
+        Effect.onError(() => abandon)
+      )
+      const chunks = Stream.mapError(limitedBody(request, response, maxBodyBytes), (error) => explain(request, error))
+      const body = Stream.fromChannel(
+        Channel.fromTransform((_, reading) =>
+          Effect.gen(function* () {
+            yield* Scope.addFinalizer(reading, abandon)
+            const next = yield* Channel.toPullScoped(chunks.channel, reading)
+            return Effect.raceFirst(Deferred.await(ended), next)
+          })
+        )
+      )
+      return { status: response.status, headers: { ...response.headers }, body } satisfies WireStream
+    },
+    Effect.provideService(HttpClient.TracerDisabledWhen, constTrue)
+  )
+
+  return { send, open } satisfies Transport["Service"]
 })
 
 export const layerOptions = (
@@ -74,7 +113,33 @@ const toHttp = ({ method, origin, path, headers, body }: WireRequest): HttpClien
   })
 }
 
-/** The body as UTF-8 text, with the idle limit on every chunk. */
+const explain = (request: WireRequest, error: TransportError | HttpClientError.HttpClientError): TransportError =>
+  error instanceof TransportError ? error : TransportErrors.connectionFailed(request.origin, error)
+
+/** The body with the idle limit on every chunk, and no larger than allowed. */
+const limitedBody = (
+  request: WireRequest,
+  response: HttpClientResponse.HttpClientResponse,
+  maxBodyBytes: number
+): Stream.Stream<Uint8Array, TransportError | HttpClientError.HttpClientError> => {
+  let bytes = 0
+  return response.stream.pipe(
+    // For a client of `fetch` an answer without a body is a failure.
+    Stream.catchReason("HttpClientError", "EmptyBodyError", () => Stream.empty),
+    Stream.timeoutOrElse({
+      duration: request.timeouts.idleMs,
+      orElse: () => Stream.fail(TransportErrors.timedOut(request, "idle"))
+    }),
+    Stream.tap((chunk) => {
+      bytes += chunk.length
+      return bytes > maxBodyBytes
+        ? Effect.fail(TransportErrors.bodyTooLarge(request.origin, maxBodyBytes))
+        : Effect.void
+    })
+  )
+}
+
+/** The whole body as UTF-8 text. */
 const readText = (
   request: WireRequest,
   response: HttpClientResponse.HttpClientResponse,
@@ -84,18 +149,12 @@ const readText = (
     // A chunk may end within a character, so the decoder keeps what is left over.
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
     let text = ""
-    let bytes = 0
-    return response.stream.pipe(
-      Stream.timeoutOrElse({
-        duration: request.timeouts.idleMs,
-        orElse: () => Stream.fail(TransportErrors.timedOut(request, "idle"))
-      }),
-      Stream.runForEach((chunk) => {
-        bytes += chunk.length
-        if (bytes > maxBodyBytes) return Effect.fail(TransportErrors.bodyTooLarge(request.origin, maxBodyBytes))
-        text += decoder.decode(chunk, { stream: true })
-        return Effect.void
-      }),
-      Effect.map(() => text + decoder.decode())
+    return Effect.map(
+      Stream.runForEach(limitedBody(request, response, maxBodyBytes), (chunk) =>
+        Effect.sync(() => {
+          text += decoder.decode(chunk, { stream: true })
+        })
+      ),
+      () => text + decoder.decode()
     )
   })

@@ -23,6 +23,10 @@ export const bodyTooLarge = (origin: string, maxBodyBytes: number): TransportErr
 export const closed = (origin: string): TransportError =>
   broken(`the request to ${origin} was not sent or answered: the transport is closed`, "CLOSED")
 
+/** The scope of a streamed answer was closed before its end. */
+export const abandoned = (origin: string): TransportError =>
+  broken(`the answer from ${origin} was given up before its end`, "ABANDONED")
+
 /**
  * Any other failure of an HTTP client.
  *

@@ -1,5 +1,5 @@
 /** A transport without a network: each endpoint's answers are a function of the request. */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import type { WireRequest, WireResponse } from "../../../src/domain/providers/Wire.ts"
 import { Transport, type TransportError } from "../../../src/services/Transport.ts"
 
@@ -30,13 +30,20 @@ export class FakeTransport {
   }
 
   get layer(): Layer.Layer<Transport> {
+    const send = (request: WireRequest): Answer =>
+      Effect.suspend(() => {
+        const name = new URL(request.origin).hostname.split(".")[0]!
+        this.sent.push(name)
+        return this.answer(name, this.sent.length, request)
+      })
     return Layer.succeed(Transport, {
-      send: (request) =>
-        Effect.suspend(() => {
-          const name = new URL(request.origin).hostname.split(".")[0]!
-          this.sent.push(name)
-          return this.answer(name, this.sent.length, request)
-        })
+      send,
+      open: (request) =>
+        Effect.map(send(request), ({ status, headers, body }) => ({
+          status,
+          headers,
+          body: Stream.succeed(Buffer.from(body))
+        }))
     })
   }
 }

@@ -3,18 +3,21 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Tracer } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import * as HttpClientTransport from "../../../src/layers/transport/HttpClientTransport.ts"
-import { conformance, request, send } from "./conformance.ts"
+import { conformance, request, send, type Traits } from "./conformance.ts"
+import { streamingConformance } from "./streaming.ts"
 
 for (const [name, client] of [
   ["undici", NodeHttpClient.layerUndici],
   ["fetch", NodeHttpClient.layerFetch]
 ] as const) {
-  conformance(`HttpClient over ${name}`, {
+  const traits: Traits = {
     layer: Layer.provide(HttpClientTransport.layer, client),
     smallBodies: Layer.provide(HttpClientTransport.layerOptions({ maxBodyBytes: 1_000 }), client),
     connecting: "firstByte",
     abortsConnecting: false
-  })
+  }
+  conformance(`HttpClient over ${name}`, traits)
+  streamingConformance(`HttpClient over ${name}`, traits)
 }
 
 describe("HttpClientTransport", () => {

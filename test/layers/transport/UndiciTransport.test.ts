@@ -3,15 +3,18 @@ import { once } from "node:events"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import * as UndiciTransport from "../../../src/layers/transport/UndiciTransport.ts"
-import { conformance, request, send } from "./conformance.ts"
+import { conformance, request, send, type Traits } from "./conformance.ts"
 import { httpServer, tcpServer } from "./servers.ts"
+import { streamingConformance } from "./streaming.ts"
 
-conformance("UndiciTransport", {
+const traits: Traits = {
   layer: UndiciTransport.layer,
   smallBodies: UndiciTransport.layerOptions({ maxBodyBytes: 1_000 }),
   connecting: "connect",
   abortsConnecting: true
-})
+}
+conformance("UndiciTransport", traits)
+streamingConformance("UndiciTransport", traits)
 
 describe("UndiciTransport", () => {
   it.live("keeps the last value of a repeated header", () =>

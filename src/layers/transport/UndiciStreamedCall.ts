@@ -1,0 +1,147 @@
+/** A request whose answer is handed on as it comes, as fast as it is read and no faster. */
+import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Dispatcher } from "undici"
+import type { TransportError, WireStream } from "../../services/Transport.ts"
+import * as TransportErrors from "./TransportErrors.ts"
+import { Call } from "./UndiciCall.ts"
+
+/** So many bytes are kept unread, and those of one more read of the socket, before the endpoint is held back. */
+const HIGH_WATER_BYTES = 64 * 1024
+
+type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
+type Next = Pull.Pull<Chunks, TransportError>
+
+export class StreamedCall extends Call {
+  private controller: Dispatcher.DispatchController | undefined = undefined
+  private onHead: ((head: Effect.Effect<WireStream, TransportError>) => void) | undefined = undefined
+  /** Whoever waits for the next chunks. */
+  private reader: ((next: Next) => void) | undefined = undefined
+  private unread: Array<Uint8Array> = []
+  private unreadBytes = 0
+  /** What comes after the unread chunks: the end, or why there is none. */
+  private ending: Effect.Effect<never, TransportError | Cause.Done> | undefined = undefined
+  private isWaking = false
+
+  /** Sends the request; waits for the head. At most once. */
+  get opened(): Effect.Effect<WireStream, TransportError> {
+    // With one parameter `callback` makes no AbortController.
+    return Effect.callback((resume) => {
+      this.onHead = resume
+      this.start()
+      return Effect.sync(() => this.abort())
+    })
+  }
+
+  /** Gives the answer up, if it has not ended. */
+  abandon(): void {
+    if (this.isSettled) return
+    this.abort()
+    this.unread = []
+    this.end(Effect.fail(TransportErrors.abandoned(this.request.origin)))
+  }
+
+  override onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>
+  ): void {
+    super.onResponseStart(controller, status, headers)
+    if (this.status === 0) return
+    this.controller = controller
+    const head: WireStream = { status: this.status, headers: this.headers, body: this.body }
+    this.exchange.soon(() => this.onHead?.(Effect.succeed(head)))
+  }
+
+  override onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.isSettled) return
+    this.unread.push(chunk)
+    this.unreadBytes += chunk.length
+    if (this.unreadBytes >= HIGH_WATER_BYTES) {
+      // Nothing can come until someone reads: that is not the endpoint's fault.
+      this.stopIdle()
+      controller.pause()
+    } else this.startIdle()
+    this.wake()
+  }
+
+  override onResponseEnd(): void {
+    if (this.isSettled) return
+    this.complete()
+    this.end(Cause.done())
+  }
+
+  protected override onFailed(error: TransportError): void {
+    if (this.controller === undefined) this.exchange.soon(() => this.onHead?.(Effect.fail(error)))
+    else this.end(Effect.fail(error))
+  }
+
+  private get body(): Stream.Stream<Uint8Array, TransportError> {
+    return Stream.fromChannel(
+      Channel.fromTransform((_, scope) =>
+        Effect.as(
+          Scope.addFinalizer(
+            scope,
+            Effect.sync(() => this.abandon())
+          ),
+          this.next
+        )
+      )
+    )
+  }
+
+  /** The chunks that are there, or the next that come, or the end. */
+  private readonly next: Next = Effect.suspend(() => {
+    const now = this.ready()
+    if (now !== undefined) return now
+    return Effect.callback((resume) => {
+      this.reader = resume
+      return Effect.sync(() => {
+        this.reader = undefined
+      })
+    })
+  })
+
+  private ready(): Next | undefined {
+    const { unread } = this
+    if (!isNonEmpty(unread)) return this.ending
+    this.unread = []
+    this.unreadBytes = 0
+    // Later: this may run in a fiber that another of undici's parsers has woken.
+    if (this.controller?.paused === true) this.exchange.soon(() => this.goOn())
+    return Effect.succeed(unread)
+  }
+
+  private goOn(): void {
+    if (this.isSettled) return
+    this.startIdle()
+    this.controller?.resume()
+  }
+
+  private end(ending: Effect.Effect<never, TransportError | Cause.Done>): void {
+    this.ending = ending
+    this.wake()
+  }
+
+  /** Soon gives the reader what has come by then: all chunks of one read of the socket together. */
+  private wake(): void {
+    if (this.isWaking || this.reader === undefined) return
+    this.isWaking = true
+    this.exchange.soon(() => {
+      this.isWaking = false
+      const { reader } = this
+      if (reader === undefined) return
+      const now = this.ready()
+      if (now === undefined) return
+      this.reader = undefined
+      reader(now)
+    })
+  }
+}
+
+const isNonEmpty = (chunks: Array<Uint8Array>): chunks is [Uint8Array, ...Array<Uint8Array>] => chunks.length > 0
