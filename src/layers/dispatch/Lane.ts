@@ -318,7 +318,7 @@ export class Lane<Request, Response, Error> implements Candidate {
           yield* this.grantTo(job, listener)
           return true
         }
-        yield* Effect.sleep(Duration.millis(delay))
+        yield* pause(delay)
       }
     },
     (grant) =>
@@ -334,7 +334,7 @@ export class Lane<Request, Response, Error> implements Candidate {
 
   /** Until the delay is over, or a running job has ended when only that can help. */
   private sleep(delay: number): Effect.Effect<void> {
-    const timer = Number.isFinite(delay) ? Effect.sleep(Duration.millis(delay)) : Effect.never
+    const timer = Number.isFinite(delay) ? pause(delay) : Effect.never
     if (this.units === undefined) return timer
     this.ended.closeUnsafe()
     return Effect.raceFirst(timer, this.ended.await)
@@ -372,3 +372,6 @@ export class Lane<Request, Response, Error> implements Candidate {
     else this.interrupted++
   }
 }
+
+/** Timers are no finer than a millisecond, and a rest that rounds to nothing would be waited for in a busy loop. */
+const pause = (delayMs: number): Effect.Effect<void> => Effect.sleep(Duration.millis(Math.ceil(delayMs)))

@@ -9,7 +9,20 @@ import { Gates, type HandlerError, settle } from "./Gates.ts"
 const Count = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 const Step = Schema.Struct({
-  op: Schema.Literals(["submit", "submit", "submit", "burst", "swap", "succeed", "fail", "die", "interrupt"]),
+  op: Schema.Literals([
+    "submit",
+    "submit",
+    "submit",
+    "burst",
+    "swap",
+    "succeed",
+    "fail",
+    "die",
+    "interrupt",
+    "close",
+    "open",
+    "limit"
+  ]),
   pick: Count(0, 1000),
   session: Schema.Literals(["none", "none", "a", "b", "c"]),
   avoid: Schema.Literals(["none", "none", "w0", "w1"]),
@@ -35,6 +48,7 @@ type Submitted = Fiber.Fiber<number, HandlerError | DispatchError>
 /** The submits of one scenario: job `n` is the n-th submit. */
 class Play {
   readonly fibers: Array<Submitted> = []
+  readonly closed = new Set<string>()
   /** Jobs pinned to a session's worker. */
   readonly sessions = new Map<number, string>()
   readonly expected = new Map<number, "success" | "fail" | "die" | "interrupt">()
@@ -78,6 +92,17 @@ class Play {
         this.expected.set(job, "interrupt")
         return yield* Fiber.interrupt(fiber)
       }
+      case "close":
+      case "open": {
+        const name = `w${step.pick % this.scenario.workers.length}`
+        if (step.op === "close") this.closed.add(name)
+        else this.closed.delete(name)
+        return yield* this.dispatcher.control(name)!.setOpen(step.op === "open")
+      }
+      case "limit":
+        return yield* this.dispatcher
+          .control(`w${step.pick % this.scenario.workers.length}`)!
+          .setConcurrency(1 + (step.pick % 3))
       default: {
         const run = this.gates.pick(step.pick)
         if (run === undefined) return
@@ -140,10 +165,16 @@ const run = Effect.fnUntraced(function* (scenario: Scenario) {
       assert.strictEqual(worker.inflight, gates.count(worker.name), "in flight is what really runs")
       assert.isAtLeast(worker.queue_len, 0)
       assert.isAtMost(worker.queue_len, Math.max(1, queueCapacity), "no queue exceeds its capacity")
+      if (play.closed.has(worker.name)) {
+        assert.strictEqual(worker.queue_len, 0, "nobody queues at a closed worker")
+        continue
+      }
       if (scenario.plain && metrics.waiting > 0) {
         assert.isAtLeast(worker.queue_len, queueCapacity, "nobody waits while a queue has room")
       }
-      if (worker.queue_len > 0) assert.strictEqual(worker.inflight, concurrency, "nobody queues while a slot is free")
+      if (worker.queue_len > 0) {
+        assert.isAtLeast(worker.inflight, worker.concurrency, "nobody queues while a slot is free")
+      }
     }
     const alive = play.fibers.filter((fiber) => fiber.pollUnsafe() === undefined).length
     assert.strictEqual(metrics.inflight + metrics.queue_len + metrics.waiting, alive, "every live submit is somewhere")
@@ -154,6 +185,9 @@ const run = Effect.fnUntraced(function* (scenario: Scenario) {
     yield* settle
     yield* check
   }
+  for (const name of play.closed) yield* dispatcher.control(name)!.setOpen(true)
+  play.closed.clear()
+  yield* settle
   yield* play.finish()
   yield* dispatcher.awaitIdle
   yield* check
