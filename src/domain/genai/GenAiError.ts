@@ -17,9 +17,18 @@ const HttpFacts = {
   status: Schema.Int
 }
 
+/**
+ * Where a hint of how long to wait was found: in one of the two headers, in the body (`RetryInfo`, the message's text),
+ * or in the headers that tell when a rate limit is whole again.
+ */
+export const HintSource = Schema.Literals(["retry-after-ms", "retry-after", "body", "rate limit headers"])
+export type HintSource = typeof HintSource.Type
+
 const RetryHint = {
   /** How long the provider asks to wait, in milliseconds; absent when it gave no hint. */
-  retryAfterMs: Schema.optionalKey(Schema.Finite)
+  retryAfterMs: Schema.optionalKey(Schema.Finite),
+  /** Where `retryAfterMs` comes from. */
+  hint: Schema.optionalKey(HintSource)
 }
 
 /** The endpoint's rate limit is spent: 429. */
@@ -27,8 +36,12 @@ export class RateLimited extends Schema.TaggedClass<RateLimited>()("RateLimited"
   readonly retry: RetryAdvice = "anywhere"
 }
 
-/** The account's quota is spent: a 429 or 402 that waiting does not mend (`insufficient_quota`). */
-export class QuotaExhausted extends Schema.TaggedClass<QuotaExhausted>()("QuotaExhausted", HttpFacts) {
+/** The account's quota is spent: a 429 or 402 that no short wait mends (`insufficient_quota`, a quota per day). */
+export class QuotaExhausted extends Schema.TaggedClass<QuotaExhausted>()("QuotaExhausted", {
+  ...HttpFacts,
+  /** `day`: a new quota comes with the provider's next day. Absent: somebody has to do something about it. */
+  period: Schema.optionalKey(Schema.Literal("day"))
+}) {
   readonly retry: RetryAdvice = "elsewhere"
 }
 

@@ -1,6 +1,7 @@
 /** What a failed answer means for the request: shared by all dialects. */
 import {
   type GenAiErrorReason,
+  type HintSource,
   InvalidRequest,
   NotFound,
   Overloaded,
@@ -20,13 +21,16 @@ export interface ErrorFacts {
   readonly type?: string | undefined
   /** How long to wait in milliseconds: from the headers, or from the body where a provider puts hints there. */
   readonly retryAfterMs?: number | undefined
+  /** Where `retryAfterMs` comes from. */
+  readonly hint?: HintSource | undefined
 }
 
 /**
  * The reason for a failed answer.
  *
  * The provider's own code decides where it is clearer than the status: 429 is "slow down" or "no money left", and some
- * gateways put errors into answers with status 200. Everything else goes by status; see each reason in `GenAiError`.
+ * gateways put errors into answers with status 200. The type `daily_quota` is no provider's: it is how a dialect says that
+ * a quota per day is used up. Everything else goes by status; see each reason in `GenAiError`.
  */
 export const reasonOf = (facts: ErrorFacts): GenAiErrorReason => {
   const status = facts.status >= 200 && facts.status < 300 ? statusWithin(facts) : facts.status
@@ -43,7 +47,7 @@ const byCode = (status: number, { code = "", type = "" }: ErrorFacts): number | 
   return undefined
 }
 
-const QUOTA_CODES = new Set(["insufficient_quota", "billing_hard_limit_reached", "billing_not_active"])
+const QUOTA_CODES = new Set(["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "daily_quota"])
 
 /** The status that an error in a successful answer stands for: its code when it is one, else by its words. */
 const statusWithin = ({ code = "", type = "" }: ErrorFacts): number => {
@@ -63,10 +67,12 @@ const STATUS_OF_WORDS: ReadonlyArray<readonly [pattern: RegExp, status: number]>
 
 const byStatus = (status: number, facts: ErrorFacts): GenAiErrorReason => {
   const http = { status: facts.status }
-  const hinted = facts.retryAfterMs === undefined ? http : { ...http, retryAfterMs: facts.retryAfterMs }
+  const { retryAfterMs, hint } = facts
+  const hinted =
+    retryAfterMs === undefined ? http : { ...http, retryAfterMs, ...(hint === undefined ? undefined : { hint }) }
   switch (status) {
     case 402:
-      return new QuotaExhausted(http)
+      return new QuotaExhausted(facts.type === "daily_quota" ? { ...http, period: "day" } : http)
     case 429:
       return new RateLimited(hinted)
     case 401:

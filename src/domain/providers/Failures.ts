@@ -3,6 +3,7 @@ import { type GenAiErrorReason, InvalidAnswer, InvalidRequest } from "../genai/G
 import { reasonOf } from "./Classify.ts"
 import type { ErrorBody } from "./ErrorBody.ts"
 import type { Credential, ProviderFailure, ProviderTarget } from "./Provider.ts"
+import * as RateLimitHeaders from "./RateLimitHeaders.ts"
 import * as RetryHint from "./RetryHint.ts"
 import { cut, EXCERPT_LIMIT, MESSAGE_LIMIT, makeHide, oneLine, words } from "./Text.ts"
 import type { WireResponse } from "./Wire.ts"
@@ -32,9 +33,9 @@ export const make = (target: ProviderTarget): Failures => {
 
   return {
     answered: (response, complaint = {}, credential, nowMs) => {
-      const { status, headers, body } = response
-      const retryAfterMs = complaint.retryAfterMs ?? RetryHint.fromHeaders(headers, nowMs)
-      const reason = reasonOf({ status, code: complaint.code, type: complaint.type, retryAfterMs })
+      const { status, body } = response
+      const hint = hintOf(complaint, response, nowMs)
+      const reason = reasonOf({ status, code: complaint.code, type: complaint.type, ...hint })
       const said =
         complaint.message === undefined
           ? quote(body, EXCERPT_LIMIT, credential)
@@ -58,6 +59,19 @@ export const invalidRequest = (message: string): ProviderFailure => ({ reason: n
 
 /** Far more than is shown, so that a secret at the end, cut in two and therefore not found, is not shown either. */
 const QUOTED_FROM = 65_536
+
+/** The body's hint, else the headers'; a spent rate limit that says when it is whole again is a hint too. */
+const hintOf = (
+  complaint: Complaint,
+  { status, headers }: WireResponse,
+  nowMs: number
+): RetryHint.RetryHint | undefined => {
+  if (complaint.retryAfterMs !== undefined) return { retryAfterMs: complaint.retryAfterMs, hint: "body" }
+  const said = RetryHint.read(headers, nowMs)
+  if (said !== undefined || status !== 429) return said
+  const retryAfterMs = RateLimitHeaders.spentForMs(RateLimitHeaders.read(headers, nowMs))
+  return retryAfterMs === undefined ? undefined : { retryAfterMs, hint: "rate limit headers" }
+}
 
 const leadOf = (reason: GenAiErrorReason, response: WireResponse, credential: Credential): string => {
   const { location } = response.headers

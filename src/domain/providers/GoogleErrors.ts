@@ -27,7 +27,7 @@ export const read = (document: unknown, response: WireResponse = IN_A_STREAM): C
   const status = Json.text(Json.field(error, "status")) ?? code
   const reason = details.map((detail) => Json.text(Json.field(detail, "reason"))).find((word) => word !== undefined)
   const said = { message, code: status }
-  if (quotas.some((id) => PER_DAY.test(id))) return { ...said, type: "insufficient_quota" }
+  if (quotas.some((id) => PER_DAY.test(id))) return { ...said, type: "daily_quota" }
   return {
     ...said,
     type: meaning(reason, status, message ?? "") ?? type,

@@ -1,4 +1,5 @@
 /** How long an answer asks to wait before the next try, read from its headers. */
+import type { HintSource } from "../genai/GenAiError.ts"
 
 /**
  * The wait in milliseconds that the headers ask for; `undefined` when they ask for none that can be understood.
@@ -7,11 +8,25 @@
  * that has passed means 0. Hints that a provider puts into its body are that provider's to read: see
  * `ErrorFacts.retryAfterMs`.
  */
-export const fromHeaders = (headers: Readonly<Record<string, string>>, nowMs: number): number | undefined => {
+export const fromHeaders = (headers: Readonly<Record<string, string>>, nowMs: number): number | undefined =>
+  read(headers, nowMs)?.retryAfterMs
+
+/** How long to wait, and who says so. */
+export interface RetryHint {
+  readonly retryAfterMs: number
+  readonly hint: HintSource
+}
+
+/** `fromHeaders`, with the header that it comes from. */
+export const read = (headers: Readonly<Record<string, string>>, nowMs: number): RetryHint | undefined => {
   const ms = headers["retry-after-ms"]?.trim()
-  if (ms !== undefined && NUMBER.test(ms)) return Number(ms)
+  if (ms !== undefined && NUMBER.test(ms)) return { retryAfterMs: Number(ms), hint: "retry-after-ms" }
   const after = headers["retry-after"]?.trim()
-  if (after === undefined) return undefined
+  const retryAfterMs = after === undefined ? undefined : fromRetryAfter(after, nowMs)
+  return retryAfterMs === undefined ? undefined : { retryAfterMs, hint: "retry-after" }
+}
+
+const fromRetryAfter = (after: string, nowMs: number): number | undefined => {
   if (NUMBER.test(after)) return Number(after) * 1000
   if (!HTTP_DATE.test(after)) return undefined
   // The asctime form names no zone: HTTP dates are always GMT.
