@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { FormatName } from "../domain/batch/Row.ts"
 
 /** What to do with result files that are there and not empty. */
 export type ExistingResults = "refuse" | "resume" | "overwrite"
@@ -30,6 +31,16 @@ export interface BatchOptions {
   readonly maxOutstanding: number
   /** Any JSON object is a valid row, as endpoints of kind `raw` take it. */
   readonly anyObject: boolean
+  /**
+   * How the rows are written: in our own words, or as for the batch API of OpenAI or Gemini. `auto`: as the first row is
+   * that is in one of them. Default: `auto`.
+   */
+  readonly format?: "auto" | FormatName | undefined
+  /**
+   * How the results are written, whatever the rows are. In a provider's format a line has one more member, `_dispatcher`,
+   * with what a later run needs (`index`, `hash`) and what the provider's format has no place for. Default: `own`.
+   */
+  readonly outputFormat?: FormatName | undefined
 }
 
 /** Counts of rows, now. `done` = `saved` + `failed`, `total` once it is known. */
@@ -55,6 +66,8 @@ export interface BatchReport extends BatchProgress {
   readonly failures: Readonly<Record<string, number>>
   /** The first failures of this run, for the summary: at most 5. */
   readonly samples: ReadonlyArray<{ readonly line: number; readonly reason: string; readonly error: string }>
+  /** Sentences about fields of provider rows that did not reach endpoints of other kinds; empty when all did. */
+  readonly warnings: ReadonlyArray<string>
   /** How long this run took, in milliseconds. */
   readonly elapsedMs: number
 }
@@ -67,6 +80,8 @@ export interface BatchCheck {
   readonly invalid: number
   /** The first invalid rows: at most 20. */
   readonly samples: ReadonlyArray<{ readonly line: number; readonly error: string }>
+  /** Sentences about fields of provider rows that endpoints of other kinds would not be sent; empty when there are none. */
+  readonly warnings: ReadonlyArray<string>
 }
 
 /** A file is not as the run needs it. `message` is one sentence with a way out. */

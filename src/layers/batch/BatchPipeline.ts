@@ -5,17 +5,23 @@
  * ends as is settled when its fiber ends, in one place, whatever way it ended.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type { Scope } from "effect/Scope"
+import type { ResultFormat } from "../../domain/batch/formats/RowFormat.ts"
 import { InOrder } from "../../domain/batch/InOrder.ts"
 import type { Journal } from "../../domain/batch/Journal.ts"
 import type { RawLine } from "../../domain/batch/LineSplitter.ts"
-import { DEFECT, failedLine, INVALID_ROW, invalidLine, rowFailure, savedLine } from "../../domain/batch/ResultLine.ts"
-import { type InvalidRow, type Row, readRow } from "../../domain/batch/Row.ts"
+import { resultFormats } from "../../domain/batch/ResultLine.ts"
+import type { InvalidRow, Row } from "../../domain/batch/Row.ts"
+import { DEFECT, INVALID_ROW, type RowFailure, rowFailure } from "../../domain/batch/RowFailure.ts"
+import { type RowOptions, RowReader } from "../../domain/batch/RowReader.ts"
+import { isDeeper } from "../../domain/batch/RowText.ts"
 import type { FailureSample, Tally } from "../../domain/batch/Tally.ts"
+import type { Unsaid } from "../../domain/batch/Unsaid.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { BatchError, BatchOptions } from "../../services/BatchRunner.ts"
@@ -36,6 +42,7 @@ export interface PipelineOptions {
   /** Whether the input was compared with the journal before; otherwise each row is as it comes. */
   readonly verified: boolean
   readonly tally: Tally
+  readonly unsaid: Unsaid
   /** Opened when a row is settled or a file is written. */
   readonly gate: Gate
 }
@@ -82,12 +89,16 @@ export const make = Effect.fnUntraced(function* ({
   options,
   reader,
   tally,
+  unsaid,
   verified,
   writers
 }: PipelineOptions): Effect.fn.Return<Pipeline, never, Scope> {
   const calls = yield* FiberSet.make<GenAiAnswer, GenAiError>()
   const fork = yield* FiberSet.runtime(calls)()
   const stopped = yield* Deferred.make<void>()
+  const clock = yield* Clock.Clock
+  const rows = new RowReader(rowOptions(options))
+  const format = resultFormats[options.outputFormat ?? "own"]
   const limit = options.limit ?? Number.POSITIVE_INFINITY
   let admittedRows = 0
   let bytes = 0
@@ -123,14 +134,19 @@ export const make = Effect.fnUntraced(function* ({
     const admitted = { number: admittedRows++, bytes: line.bytes.length }
     tally.outstanding += 1
     bytes += admitted.bytes
-    const row = readRow(line, options)
+    const row = rows.read(line)
     if (row._tag === "InvalidRow") {
-      end(admitted, invalidEnding(row))
+      end(admitted, invalidEnding(row, format))
       return
     }
     // `suspend`, so that a client that throws before it gives an effect is a failed row too.
     const call = fork(Effect.suspend(() => client.generate(row.request, { session: row.session })))
-    call.addObserver((exit) => end(admitted, endingOf(row, exit, stopping)))
+    call.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) {
+        unsaid.answered(row, exit.value.endpoint)
+        end(admitted, savedEnding(row, exit.value, format, clock.currentTimeMillisUnsafe()))
+      } else end(admitted, failedEnding(row, exit.cause, format, stopping))
+    })
   }
 
   const hasRoom = (): boolean =>
@@ -153,7 +169,7 @@ export const make = Effect.fnUntraced(function* ({
         admit(line)
       } else if (!verified && JournalScan.differs(journal, line)) {
         return yield* JournalScan.changed(input, line)
-      }
+      } else rows.see(line)
       dealtWith += 1
     }
     tally.total = dealtWith
@@ -182,33 +198,47 @@ export const make = Effect.fnUntraced(function* ({
   }
 })
 
-const invalidEnding = (row: InvalidRow): Ending => ({
+/** How the rows of a run are read. Lines in a provider's format have the provider's own answer when there is one. */
+export const rowOptions = ({ anyObject, format, outputFormat = "own" }: BatchOptions): RowOptions => ({
+  anyObject,
+  format: format ?? "auto",
+  keepRaw: outputFormat !== "own"
+})
+
+const invalidEnding = (row: InvalidRow, format: ResultFormat): Ending => ({
   _tag: "Failed",
-  line: invalidLine(row),
+  line: format.invalid(row),
   failure: { line: row.index + 1, reason: INVALID_ROW, error: row.error }
 })
 
-const endingOf = (row: Row, exit: Exit.Exit<GenAiAnswer, GenAiError>, stopping: boolean): Ending => {
-  if (Exit.isSuccess(exit)) return { _tag: "Saved", line: savedLine(row, exit.value) }
-  const { cause } = exit
+/** What `JSON.stringify` can write for sure; a raw answer may be nested more deeply. */
+const MAX_DEPTH = 500
+
+const savedEnding = (row: Row, answer: GenAiAnswer, format: ResultFormat, nowMs: number): Ending => {
+  // Its text is saved all the same.
+  const writable = answer.raw === undefined || !isDeeper(answer.raw, MAX_DEPTH) ? answer : { ...answer, raw: null }
+  return { _tag: "Saved", line: format.saved(row, writable, nowMs) }
+}
+
+const failedEnding = (row: Row, cause: Cause.Cause<GenAiError>, format: ResultFormat, stopping: boolean): Ending => {
   const error = cause.reasons.find(Cause.isFailReason)?.error
-  if (error?.reason._tag === "Rejected" && (stopping || error.reason.cause === "BudgetSpent")) {
+  if (stopping && (error === undefined ? Cause.hasInterruptsOnly(cause) : error.reason._tag === "Rejected")) {
     return { _tag: "Dropped" }
   }
-  if (stopping && error === undefined && Cause.hasInterruptsOnly(cause)) return { _tag: "Dropped" }
   const failure = error === undefined ? defect(cause) : rowFailure(error)
   return {
     _tag: "Failed",
-    line: failedLine(row, failure),
+    line: format.failed(row, failure),
     failure: { line: row.index + 1, reason: failure.reason, error: failure.error }
   }
 }
 
 /** A call that ended without a typed error: a bug, which costs this row and no other. */
-const defect = (cause: Cause.Cause<GenAiError>) => {
+const defect = (cause: Cause.Cause<GenAiError>): RowFailure => {
   const what = Cause.squash(cause)
   return {
     reason: DEFECT,
+    status: undefined,
     error: `the call broke off by a fault in the program: ${what instanceof Error ? what.message : String(what)}`,
     endpoint: undefined,
     attempts: null

@@ -9,8 +9,9 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
-import { readRow } from "../../domain/batch/Row.ts"
+import { RowReader } from "../../domain/batch/RowReader.ts"
 import { Tally } from "../../domain/batch/Tally.ts"
+import { Unsaid } from "../../domain/batch/Unsaid.ts"
 import {
   type BatchCheck,
   type BatchOptions,
@@ -41,6 +42,11 @@ export const make = Effect.gen(function* () {
     Context.add(Stdio.Stdio, yield* Stdio.Stdio)
   )
 
+  const makeUnsaid = Effect.map(
+    Effect.suspend(() => client.stats),
+    (endpoints) => new Unsaid(endpoints.map(({ kind, name }) => [name, kind]))
+  )
+
   /** Everything up to the first request; what it opens belongs to `resources`. */
   const prepare = Effect.fnUntraced(function* (options: BatchOptions) {
     const found = yield* BatchPaths.lookUp(options)
@@ -57,6 +63,7 @@ export const make = Effect.gen(function* () {
     const writers = yield* ResultFiles.open(paths, earlier, () => gate.look())
     const reader = yield* LineReader.open(paths.input)
     const { input } = paths
+    const unsaid = yield* makeUnsaid
     const pipeline = yield* BatchPipeline.make({
       client,
       gate,
@@ -65,11 +72,12 @@ export const make = Effect.gen(function* () {
       options,
       reader,
       tally,
+      unsaid,
       verified,
       writers
     })
     if (verified) yield* Effect.forkScoped(countRows(options, paths, tally))
-    return { pipeline, tally }
+    return { pipeline, tally, unsaid }
   })
 
   const start = Effect.fn("BatchRunner.start")(function* (options: BatchOptions) {
@@ -78,7 +86,7 @@ export const make = Effect.gen(function* () {
     // A scope of their own, so that files and locks are free as soon as the run has ended.
     const outer = yield* Effect.scope
     const resources = yield* Scope.fork(outer)
-    const { pipeline, tally } = yield* prepare(options).pipe(
+    const { pipeline, tally, unsaid } = yield* prepare(options).pipe(
       Effect.provideContext(platform),
       Scope.provide(resources),
       Effect.onError((cause) => Scope.close(resources, Exit.failCause(cause)))
@@ -93,6 +101,7 @@ export const make = Effect.gen(function* () {
             outcome,
             failures: { ...tally.failures },
             samples: [...tally.samples],
+            warnings: unsaid.warnings,
             elapsedMs: nowMs - startedMs
           })
         )
@@ -122,6 +131,8 @@ export const make = Effect.gen(function* () {
     const reader = yield* LineReader.open(paths.input)
     const limit = options.limit ?? Number.POSITIVE_INFINITY
     const samples: Array<BatchCheck["samples"][number]> = []
+    const rows = new RowReader(BatchPipeline.rowOptions(options))
+    const unsaid = yield* makeUnsaid
     let valid = 0
     let resumed = 0
     let invalid = 0
@@ -134,17 +145,20 @@ export const make = Effect.gen(function* () {
       }
       if (journal.where(line.index) !== undefined) {
         if (JournalScan.differs(journal, line)) return yield* JournalScan.changed(paths.input, line)
+        rows.see(line)
         resumed += 1
         continue
       }
-      const row = readRow(line, options)
-      if (row._tag === "Row") valid += 1
-      else {
+      const row = rows.read(line)
+      if (row._tag === "Row") {
+        valid += 1
+        unsaid.mayBeAnswered(row)
+      } else {
         invalid += 1
         if (samples.length < CHECK_SAMPLES) samples.push({ line: line.index + 1, error: row.error })
       }
     }
-    const result: BatchCheck = { valid, resumed, invalid, samples }
+    const result: BatchCheck = { valid, resumed, invalid, samples, warnings: unsaid.warnings }
     return result
   })
 

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import { own } from "../../../src/domain/batch/formats/OwnResults.ts"
 import * as ResultLine from "../../../src/domain/batch/ResultLine.ts"
-import { readRow } from "../../../src/domain/batch/Row.ts"
+import { rowFailure } from "../../../src/domain/batch/RowFailure.ts"
+import { RowReader } from "../../../src/domain/batch/RowReader.ts"
 import { GenAiError, Overloaded } from "../../../src/domain/genai/GenAiError.ts"
 
 const read = (text: string, index = 4) =>
-  readRow({ index, bytes: Buffer.from(text), oversized: false, ended: true }, { anyObject: false })
+  new RowReader({ anyObject: false }).read({ index, bytes: Buffer.from(text), oversized: false, ended: true })
 
 const row = (text: string, index?: number) => {
   const result = read(text, index)
@@ -26,7 +28,7 @@ const text = '{"id":"a","input":"Why?","metadata":{"n":1},"note":"mine","endpoin
 describe("the line of a saved row", () => {
   it("has the answer, the row's own names and what it took", () => {
     const asked = row(text)
-    assert.deepStrictEqual(JSON.parse(ResultLine.savedLine(asked, answer)), {
+    assert.deepStrictEqual(JSON.parse(own.saved(asked, answer, 0)), {
       response: "Because.",
       index: 4,
       id: "a",
@@ -44,12 +46,16 @@ describe("the line of a saved row", () => {
 
   it("has null for what the provider did not say", () => {
     const line = JSON.parse(
-      ResultLine.savedLine(row('{"input":"x"}'), {
-        ...answer,
-        model: undefined,
-        usage: undefined,
-        finishReason: undefined
-      })
+      own.saved(
+        row('{"input":"x"}'),
+        {
+          ...answer,
+          model: undefined,
+          usage: undefined,
+          finishReason: undefined
+        },
+        0
+      )
     )
     assert.deepInclude(line, { model: null, usage: null, finish_reason: null })
     assert.notProperty(line, "id")
@@ -58,13 +64,13 @@ describe("the line of a saved row", () => {
 })
 
 describe("the line of a failed row", () => {
-  const failure = ResultLine.rowFailure(
+  const failure = rowFailure(
     new GenAiError({ message: "All endpoints are busy.", reason: new Overloaded({ status: 503 }), attempts: 5 })
   )
 
   it("has the whole row, with the failure's own facts over those of an earlier one", () => {
     const asked = row(text)
-    assert.deepStrictEqual(JSON.parse(ResultLine.failedLine(asked, failure)), {
+    assert.deepStrictEqual(JSON.parse(own.failed(asked, failure)), {
       id: "a",
       input: "Why?",
       metadata: { n: 1 },
@@ -80,7 +86,7 @@ describe("the line of a failed row", () => {
 
   it("is a row that asks for the same again", () => {
     const first = row(text)
-    const again = row(ResultLine.failedLine(first, failure), 0)
+    const again = row(own.failed(first, failure), 0)
     assert.deepStrictEqual(again.request, first.request)
     assert.strictEqual(again.id, first.id)
   })
@@ -90,7 +96,7 @@ describe("the line of an invalid row", () => {
   it("has null for input and the text apart, so that it is invalid again", () => {
     const first = read('{"input": 3')
     if (first._tag !== "InvalidRow") return assert.fail("a row")
-    const line = ResultLine.invalidLine(first)
+    const line = own.invalid(first)
     const parsed = JSON.parse(line)
     assert.deepInclude(parsed, {
       input: null,
@@ -107,11 +113,11 @@ describe("the line of an invalid row", () => {
 
 describe("readResultLine", () => {
   it("reads every kind of line", () => {
-    const saved = ResultLine.readResultLine(ResultLine.savedLine(row(text), answer))
+    const saved = ResultLine.readResultLine(own.saved(row(text), answer, 0))
     assert.deepStrictEqual(saved, { index: 4, hash: row(text).hash, reason: undefined })
     const invalid = read("x")
     if (invalid._tag !== "InvalidRow") return assert.fail("a row")
-    assert.deepInclude(ResultLine.readResultLine(ResultLine.invalidLine(invalid)), { index: 4, reason: "InvalidRow" })
+    assert.deepInclude(ResultLine.readResultLine(own.invalid(invalid)), { index: 4, reason: "InvalidRow" })
   })
 
   it.each([

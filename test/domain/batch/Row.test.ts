@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import type { RawLine } from "../../../src/domain/batch/LineSplitter.ts"
-import { type InvalidRow, type Row, readRow } from "../../../src/domain/batch/Row.ts"
+import type { InvalidRow, Row } from "../../../src/domain/batch/Row.ts"
+import { type RowOptions, RowReader } from "../../../src/domain/batch/RowReader.ts"
 
+const readRow = (line: RawLine, options: RowOptions) => new RowReader(options).read(line)
 const rawLine = (bytes: Buffer, index = 6): RawLine => ({ index, bytes, oversized: false, ended: true })
 const read = (text: string, anyObject = false) => readRow(rawLine(Buffer.from(text)), { anyObject })
 
@@ -104,7 +106,7 @@ describe("readRow", () => {
       },
       'messages[1].role: expected "system", "user" or "assistant", got "robot"'
     ],
-    [{ messages: [{ role: "user" }] }, "messages[0].content: expected text, got nothing"],
+    [{ messages: [{ role: "user" }] }, "messages[0].content: expected text or a list of parts, got nothing"],
     [
       { input: "x", model: "m".repeat(50), temperature: "n".repeat(50) },
       `temperature: expected a number, got "${"n".repeat(39)}...`

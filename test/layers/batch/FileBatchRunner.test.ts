@@ -54,7 +54,8 @@ describe("a run", () => {
         failed: 300,
         invalid: 0,
         outstanding: 0,
-        failures: { Overloaded: 100, Defect: 100, DeadlineExceeded: 100 }
+        failures: { Overloaded: 100, Defect: 100, DeadlineExceeded: 100 },
+        warnings: []
       })
       assert.isAtLeast(elapsedMs, 0)
       assert.deepStrictEqual(samples[0], { line: 1, reason: "Overloaded", error: "Busy." })

@@ -87,6 +87,7 @@ export const report = (facts: Partial<BatchReport> = {}): BatchReport => ({
   outcome: "completed",
   failures: {},
   samples: [],
+  warnings: [],
   elapsedMs: 2000,
   ...facts
 })

@@ -1,0 +1,41 @@
+/**
+ * Rows of the batch API of Gemini: `{"key", "request": {"contents": [...], ...}}`. Those of Vertex AI are the same
+ * without a key.
+ *
+ * @see https://ai.google.dev/gemini-api/docs/batch-api
+ */
+import * as Result from "effect/Result"
+import type { Content } from "../Row.ts"
+import { isObject, type JsonObject, shown } from "../RowText.ts"
+import { neutralOf } from "./GeminiBody.ts"
+import { isName, type RowFormat } from "./RowFormat.ts"
+
+export const gemini: RowFormat = {
+  recognises: ({ request }) => isObject(request) && Array.isArray(request["contents"]),
+  read: (row) => read(row),
+  nameOf: ({ key }) => (isName(key) ? key : undefined)
+}
+
+const read = (row: JsonObject): Result.Result<Content, string> => {
+  const { key, metadata, request } = row
+  const id = key ?? undefined
+  if (id !== undefined && !isName(id)) return Result.fail(`key: expected text or a number, got ${shown(key)}`)
+  if (!isObject(request)) return Result.fail(`request: expected an object, got ${shown(request)}`)
+  const { contents } = request
+  if (!Array.isArray(contents)) return Result.fail(`request.contents: expected a list, got ${shown(contents)}`)
+  if (contents.length === 0) return Result.fail("request.contents: expected at least one turn, got an empty list")
+  const other = contents.findIndex((content) => !isObject(content) || !Array.isArray(content["parts"]))
+  if (other >= 0) {
+    return Result.fail(`request.contents[${other}]: expected an object with "parts", got ${shown(contents[other])}`)
+  }
+  const { fields, unsaid } = neutralOf(request, contents)
+  return Result.succeed({
+    request: { ...fields, native: { family: "gemini", body: request }, body: request },
+    session: undefined,
+    id,
+    metadata: metadata ?? undefined,
+    asked: { contents },
+    source: row,
+    unsaid
+  })
+}

@@ -1,0 +1,159 @@
+/** Our own rows: one JSON object with `input`, `messages` or `body`. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { ChatMessage, type GenAiRequest } from "../../genai/GenAiRequest.ts"
+import type { Content } from "../Row.ts"
+import { fieldPath, isObject, type JsonObject, shown } from "../RowText.ts"
+import { isName, Name, NOTHING, type RowFormat } from "./RowFormat.ts"
+
+/** Our own rows. */
+export const own: RowFormat = {
+  recognises: ({ body, input, messages }) => (input ?? messages ?? body ?? undefined) !== undefined,
+  read: readFields,
+  nameOf: ({ id }) => (isName(id) ? id : undefined)
+}
+
+/** Rows for endpoints that take any JSON: any object is one. */
+export const anyObject: RowFormat = {
+  recognises: () => true,
+  read: (row) => Result.succeed(readObject(row)),
+  nameOf: own.nameOf
+}
+
+/** `null` is the same as absent, as many exporters write it. */
+const optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
+const Fields = Schema.Struct({
+  id: optional(Name),
+  session: optional(Name),
+  system: optional(Schema.String),
+  model: optional(Schema.String),
+  temperature: optional(Schema.Finite),
+  max_tokens: optional(Schema.Int.check(Schema.isGreaterThan(0))),
+  extra: optional(Schema.Record(Schema.String, Schema.Unknown)),
+  input: optional(Schema.String),
+  messages: optional(Schema.Array(ChatMessage))
+})
+type Fields = typeof Fields.Type
+
+/** What each field must be, in words; `messages[0]` is looked up as `messages[]`. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  id: "text or a number",
+  session: "text or a number",
+  system: "text",
+  model: "text",
+  temperature: "a number",
+  max_tokens: "a whole number above 0",
+  extra: "an object",
+  input: "text",
+  messages: "a list of messages",
+  "messages[]": 'an object with "role" and "content"',
+  "messages[].role": '"system", "user" or "assistant"',
+  "messages[].content": "text or a list of parts",
+  "messages[].content[]": 'an object with "type"',
+  "messages[].content[].type": '"text", "data" or "uri"',
+  "messages[].content[].text": "text",
+  "messages[].content[].mimeType": 'text such as "image/png"',
+  "messages[].content[].data": "text in base64",
+  "messages[].content[].uri": "text"
+}
+
+const decodeFields = Schema.decodeUnknownResult(Fields)
+const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+function readFields(row: JsonObject): Result.Result<Content, string> {
+  const decoded = decodeFields(row)
+  if (Result.isFailure(decoded)) return Result.fail(fieldError(row, toIssues(decoded.failure.issue).issues[0]?.path))
+  const fields = decoded.success
+  const { input, messages } = fields
+  if (typeof fields.id === "number" && Number.isInteger(fields.id) && !Number.isSafeInteger(fields.id)) {
+    return Result.fail("id: the number is too large to be kept exactly; write it as text, in quotes")
+  }
+  const { body, messages: written, metadata, raw } = passedThrough(row)
+  if (input == null && messages == null && body === undefined) {
+    const given = ["input", "messages", "body"].find((name) => Object.hasOwn(row, name))
+    return Result.fail(
+      given === undefined
+        ? 'expected a field "input" (text), "messages" or "body"; there is none'
+        : `${given}: expected ${EXPECTED[given] ?? "JSON"}, got null`
+    )
+  }
+  if (input != null && messages != null) return Result.fail('has both "input" and "messages"; keep one of them')
+  if (raw !== undefined && typeof raw !== "boolean")
+    return Result.fail(`raw: expected true or false, got ${shown(raw)}`)
+  if (messages?.length === 0) return Result.fail("messages: expected at least one message, got an empty list")
+  return Result.succeed({
+    request: toRequest(fields, body, raw === true),
+    session: fields.session == null ? undefined : String(fields.session),
+    id: fields.id ?? undefined,
+    metadata,
+    asked: {
+      ...(input == null ? {} : { input }),
+      ...(messages == null ? {} : { messages: written }),
+      ...(body === undefined ? {} : { body })
+    },
+    source: row,
+    unsaid: NOTHING
+  })
+}
+
+/**
+ * Any object: its body is its field of that name or else the object itself. Its fields mean what they mean elsewhere when
+ * they fit, and are only part of the body when not.
+ */
+function readObject(row: JsonObject): Content {
+  const { body = row, metadata, raw } = passedThrough(row)
+  const fields = isObject(body) ? decodeFields(body) : Result.fail(undefined)
+  const { id, session } = named(row)
+  return {
+    request: toRequest(Result.isSuccess(fields) ? fields.success : {}, body, raw === true),
+    session: session === undefined ? undefined : String(session),
+    id,
+    metadata,
+    asked: { body },
+    // A failed line has fields of its own beside the row's: a body that is the whole row must stay apart from them.
+    source: body === row ? { ...present({ id, session, metadata }), body } : row,
+    unsaid: NOTHING
+  }
+}
+
+function toRequest(fields: Fields, body: unknown, keepRaw: boolean): GenAiRequest {
+  const { extra, input, max_tokens, messages, model, system, temperature } = fields
+  return {
+    messages: input != null ? [{ role: "user", content: input }] : (messages ?? []),
+    ...(system == null ? {} : { system }),
+    ...(model == null ? {} : { model }),
+    ...(temperature == null ? {} : { temperature }),
+    ...(max_tokens == null ? {} : { maxTokens: max_tokens }),
+    ...(extra == null ? {} : { extra }),
+    ...(keepRaw ? { keepRaw } : {}),
+    ...(body === undefined ? {} : { body })
+  }
+}
+
+function fieldError(row: JsonObject, path: ReadonlyArray<unknown> | undefined): string {
+  const keys = (path ?? []).filter((key) => typeof key === "string" || typeof key === "number")
+  const expected = EXPECTED[fieldPath(keys.map((key) => (typeof key === "number" ? "" : key)))]
+  const value = keys.reduce<unknown>((at, key) => (at as Record<string | number, unknown> | undefined)?.[key], row)
+  return `${fieldPath(keys)}: expected ${expected ?? "another value"}, got ${shown(value)}`
+}
+
+/** The fields that are not looked into; `null` is the same as absent. */
+function passedThrough({
+  body,
+  messages,
+  metadata,
+  raw
+}: JsonObject): Partial<Record<"body" | "messages" | "metadata" | "raw", unknown>> {
+  return { body: body ?? undefined, messages, metadata: metadata ?? undefined, raw: raw ?? undefined }
+}
+
+function present(fields: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** The row's names for itself and its session, as far as they can be names. */
+function named({ id, session }: JsonObject): { readonly id: Name | undefined; readonly session: Name | undefined } {
+  return { id: isName(id) ? id : undefined, session: isName(session) ? session : undefined }
+}

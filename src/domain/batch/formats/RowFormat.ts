@@ -1,0 +1,34 @@
+/** What a format of rows is: one file each, pure. */
+import type * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { GenAiAnswer } from "../../genai/GenAiResponse.ts"
+import type { Content, InvalidRow, Row } from "../Row.ts"
+import type { RowFailure } from "../RowFailure.ts"
+import type { JsonObject } from "../RowText.ts"
+
+export interface RowFormat {
+  /** Whether a row is written in this format, told by the fields that it has. */
+  readonly recognises: (row: JsonObject) => boolean
+  /** What the row asks for, or which field is wrong. */
+  readonly read: (row: JsonObject) => Result.Result<Content, string>
+  /** The row's name for itself, as far as it can be one. */
+  readonly nameOf: (row: JsonObject) => Name | undefined
+}
+
+/** How the lines of the result files are written. Each is one JSON object, without the line end. */
+export interface ResultFormat {
+  /** A row with its answer. `nowMs` is the time of the answer (Unix, milliseconds). */
+  readonly saved: (row: Row, answer: GenAiAnswer, nowMs: number) => string
+  /** A row that failed; read as an input, it asks for the same again. */
+  readonly failed: (row: Row, failure: RowFailure) => string
+  /** A line that could not be read; read as an input, it is an invalid row again. */
+  readonly invalid: (row: InvalidRow) => string
+}
+
+/** A row's name for itself. */
+export const Name = Schema.Union([Schema.String, Schema.Finite])
+export type Name = typeof Name.Type
+export const isName = Schema.is(Name)
+
+/** No field is left out. */
+export const NOTHING: ReadonlyArray<string> = []
