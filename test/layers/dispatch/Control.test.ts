@@ -1,0 +1,232 @@
+/** Valves, priorities, leases, unit limits and latency: what those who know the work can tell the dispatcher. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { make, makePool } from "../../../src/layers/dispatch/Dispatcher.ts"
+import { Gates, settle } from "./Gates.ts"
+
+const gated = (...workers: ReadonlyArray<{ readonly name: string; readonly priority?: number }>) =>
+  Effect.gen(function* () {
+    const gates = new Gates()
+    const dispatcher = yield* make({
+      affinity: { ttl: "1 hour", onUnavailable: "spill" },
+      workers: workers.map((worker) => ({
+        ...worker,
+        concurrency: 1,
+        queueCapacity: 4,
+        handler: gates.handler(worker.name)
+      }))
+    })
+    const submit = (job: number, session?: string) =>
+      Effect.tap(Effect.forkChild(dispatcher.submit(job, session === undefined ? {} : { session })), () => settle)
+    const finishAll = Effect.gen(function* () {
+      while (gates.running.size > 0) {
+        for (const run of [...gates.running]) yield* gates.succeed(run)
+        yield* settle
+      }
+    })
+    return { gates, dispatcher, submit, finishAll, a: dispatcher.control("a")!, starts: gates.starts }
+  })
+
+describe("a closed worker", () => {
+  it.effect("hands its queue to the others, in order, and lets what runs go on", () =>
+    Effect.gen(function* () {
+      const { a, gates, submit, finishAll, starts } = yield* gated({ name: "a" }, { name: "b" })
+      for (let job = 0; job < 6; job++) yield* submit(job)
+      yield* a.setOpen(false)
+      yield* settle
+      assert.strictEqual(gates.running.size, 2)
+      yield* finishAll
+      const atB = starts.filter((start) => start.worker === "b").map((start) => start.job)
+      assert.deepStrictEqual(starts.filter((start) => start.worker === "a").length, 1)
+      assert.strictEqual(atB.length, 5)
+    })
+  )
+
+  it.effect("makes submits wait when it is the only one, and serves them when it opens", () =>
+    Effect.gen(function* () {
+      const { a, dispatcher, submit, finishAll, starts } = yield* gated({ name: "a" })
+      yield* a.setOpen(false)
+      const fibers = [yield* submit(1), yield* submit(2)]
+      assert.strictEqual((yield* dispatcher.metrics).waiting, 2)
+      yield* a.setOpen(true)
+      yield* settle
+      yield* finishAll
+      assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [1, 2])
+      assert.deepStrictEqual(
+        starts.map((start) => start.job),
+        [1, 2]
+      )
+    })
+  )
+
+  it.effect("loses its sessions to another worker", () =>
+    Effect.gen(function* () {
+      const { a, submit, finishAll, starts } = yield* gated({ name: "a" }, { name: "b" })
+      yield* submit(1, "s")
+      yield* finishAll
+      assert.strictEqual(starts[0]!.worker, "a")
+      yield* a.setOpen(false)
+      yield* submit(2, "s")
+      yield* a.setOpen(true)
+      yield* finishAll
+      yield* submit(3, "s")
+      assert.deepStrictEqual(
+        starts.slice(1).map((start) => start.worker),
+        ["b", "b"]
+      )
+    })
+  )
+})
+
+describe("the concurrency of a worker", () => {
+  it.effect("can be lowered and raised while it works, within its own", () =>
+    Effect.gen(function* () {
+      const gates = new Gates()
+      const dispatcher = yield* make({ workers: [{ name: "a", concurrency: 8, handler: gates.handler("a") }] })
+      const control = dispatcher.control("a")!
+      yield* control.setConcurrency(2)
+      for (let job = 0; job < 20; job++) yield* Effect.forkChild(dispatcher.submit(job))
+      yield* settle
+      assert.strictEqual(gates.running.size, 2)
+      yield* control.setConcurrency(5)
+      yield* settle
+      assert.strictEqual(gates.running.size, 5)
+      yield* control.setConcurrency(100)
+      yield* settle
+      assert.strictEqual(gates.running.size, 8)
+      yield* control.setConcurrency(1)
+      for (let count = 0; count < 8; count++) yield* gates.succeed(gates.pick(0)!)
+      yield* settle
+      assert.strictEqual(gates.running.size, 1)
+    })
+  )
+})
+
+describe("priorities", () => {
+  it.effect("leave the second choice alone until the first is closed", () =>
+    Effect.gen(function* () {
+      const { a, submit, finishAll, starts } = yield* gated({ name: "a", priority: 0 }, { name: "b", priority: 1 })
+      for (let job = 0; job < 4; job++) yield* submit(job)
+      yield* finishAll
+      assert.deepStrictEqual(new Set(starts.map((start) => start.worker)), new Set(["a"]))
+      yield* a.setOpen(false)
+      yield* submit(4)
+      assert.strictEqual(starts.at(-1)!.worker, "b")
+      yield* a.setOpen(true)
+      yield* submit(5)
+      assert.strictEqual(starts.at(-1)!.worker, "a")
+    })
+  )
+})
+
+describe("a lease", () => {
+  it.effect("holds its slot until its scope closes, and counts by how it closed", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({ name: "a" })
+      const scope = yield* Scope.make()
+      const lease = yield* Scope.provide(dispatcher.lease(0), scope)
+      assert.strictEqual(lease.worker, "a")
+      yield* submit(1)
+      assert.strictEqual(gates.running.size, 0)
+      yield* Scope.close(scope, Exit.fail("broke off"))
+      yield* settle
+      assert.strictEqual(gates.running.size, 1)
+      assert.strictEqual((yield* dispatcher.metrics).errors, 1)
+    })
+  )
+
+  it.effect("that is interrupted while it waits leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, submit } = yield* gated({ name: "a" })
+      yield* submit(1)
+      const waiting = yield* Effect.forkChild(Effect.scoped(dispatcher.lease(0)))
+      yield* settle
+      yield* Fiber.interrupt(waiting)
+      yield* gates.succeed(gates.pick(0)!)
+      yield* dispatcher.awaitIdle
+      const { inflight, queue_len } = yield* dispatcher.metrics
+      assert.deepStrictEqual([inflight, queue_len], [0, 0])
+    })
+  )
+})
+
+describe("unit limits", () => {
+  it.effect("hold over answers of unknown length: 60,000 a minute for three minutes, used to 95 %", () =>
+    Effect.gen(function* () {
+      const clock = yield* TestClock.testClockWith(Effect.succeed)
+      const answers: Array<{ readonly at: number; readonly units: number }> = []
+      const dispatcher = yield* makeUnits((units) => answers.push({ at: clock.currentTimeMillisUnsafe(), units }))
+      for (let job = 0; job < 600; job++) yield* Effect.forkChild(dispatcher.submit(100 + ((job * 7919) % 900)))
+      for (let tick = 0; tick < 1_800; tick++) yield* TestClock.adjust("100 millis")
+      for (const { at } of answers) {
+        const minute = answers.filter((other) => other.at >= at && other.at < at + 60_000)
+        assert.isAtMost(
+          minute.reduce((sum, answer) => sum + answer.units, 0),
+          60_000
+        )
+      }
+      assert.isAtLeast(
+        answers.reduce((sum, answer) => sum + answer.units, 0),
+        0.95 * 180_000
+      )
+    })
+  )
+
+  const makeUnits = (onAnswer: (units: number) => void) =>
+    make({
+      workers: [
+        {
+          name: "a",
+          concurrency: 4,
+          handler: (units: number) =>
+            Effect.delay(
+              Effect.sync(() => {
+                onAnswer(units)
+                return units
+              }),
+              "500 millis"
+            ),
+          unitLimits: [
+            {
+              perMinute: 60_000,
+              estimate: () => 1_000,
+              actual: (exit) => (Exit.isSuccess(exit) ? exit.value : undefined)
+            }
+          ]
+        }
+      ]
+    })
+})
+
+describe("p2c-ewma", () => {
+  it.effect("sends most to the quicker of two workers, and still tries the other", () =>
+    Effect.gen(function* () {
+      const served: Record<string, number> = { quick: 0, slow: 0 }
+      const dispatcher = yield* make({
+        policy: "p2c-ewma",
+        workers: (["quick", "slow"] as const).map((name) => ({
+          name,
+          handler: () => {
+            served[name]! += 1
+            return Effect.sleep(name === "quick" ? "20 millis" : "400 millis")
+          }
+        }))
+      })
+      const run = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 400 }), () => dispatcher.submit(0), { concurrency: 8, discard: true })
+      )
+      for (let tick = 0; tick < 1_000 && run.pollUnsafe() === undefined; tick++) yield* TestClock.adjust("20 millis")
+      yield* Fiber.join(run)
+      assert.isAbove(served["quick"]!, 300)
+      assert.isAbove(served["slow"]!, 0)
+    })
+  )
+
+  it.effect("works with equal workers too", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* makePool({ size: 4, policy: "p2c-ewma", handler: (n: number) => Effect.succeed(n) })
+      assert.deepStrictEqual(yield* Effect.forEach([1, 2, 3], (n) => dispatcher.submit(n)), [1, 2, 3])
+    })
+  )
+})
