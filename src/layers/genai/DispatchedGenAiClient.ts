@@ -22,6 +22,7 @@ import * as ConfigLoader from "../config/ConfigLoader.ts"
 import { make as makeDispatcher } from "../dispatch/Dispatcher.ts"
 import { type AttemptFailed, Call } from "./Attempt.ts"
 import { backoff } from "./Backoff.ts"
+import { Endpoint } from "./Endpoint.ts"
 import { makeEndpointHandler } from "./EndpointHandler.ts"
 import { EndpointRecorder } from "./EndpointRecorder.ts"
 import type { Spending } from "./Spending.ts"
@@ -39,6 +40,10 @@ export const make = Effect.fnUntraced(function* (
   const transport = yield* Transport
   const clock = yield* Clock.Clock
   const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint, options.spending))
+  const endpoints = config.endpoints.map(
+    (endpoint, index) =>
+      new Endpoint({ endpoint, transport, recorder: recorders[index]!, clock, maxAttempts: config.maxAttempts })
+  )
   const dispatcher = yield* makeDispatcher({
     policy: config.policy,
     limits: { requestsPerSecond: config.maxRequestsPerSecond },
@@ -49,13 +54,7 @@ export const make = Effect.fnUntraced(function* (
       concurrency: endpoint.concurrency,
       queueCapacity: endpoint.queueCapacity,
       limits: endpoint.limits,
-      handler: makeEndpointHandler({
-        endpoint,
-        transport,
-        recorder: recorders[index]!,
-        clock,
-        maxAttempts: config.maxAttempts
-      })
+      handler: makeEndpointHandler(endpoints[index]!)
     }))
   })
   const calls = new Calls(config, dispatcher, clock)

@@ -2,7 +2,7 @@
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { EndpointStats } from "../../domain/genai/EndpointStats.ts"
 import type { GenAiErrorReason } from "../../domain/genai/GenAiError.ts"
-import type { GenAiResponse } from "../../domain/genai/GenAiResponse.ts"
+import type { Usage } from "../../domain/genai/GenAiResponse.ts"
 import { Histogram } from "../../domain/genai/Histogram.ts"
 import { costOf } from "../../domain/genai/Prices.ts"
 import type { WorkerMetrics } from "../../services/Dispatcher.ts"
@@ -35,10 +35,9 @@ export class EndpointRecorder {
     this.sent++
   }
 
-  onSuccess(response: GenAiResponse, latencyMs: number): void {
+  onSuccess(usage: Usage | undefined, latencyMs: number): void {
     this.succeeded++
     this.latency.record(latencyMs)
-    const { usage } = response
     if (usage === undefined) this.unmetered++
     this.inputTokens += usage?.inputTokens ?? 0
     this.cachedInputTokens += usage?.cachedInputTokens ?? 0
