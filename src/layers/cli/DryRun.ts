@@ -6,6 +6,7 @@ import * as DryRunText from "../../domain/report/DryRunText.ts"
 import * as Line from "../../domain/report/Line.ts"
 import { BatchRunner } from "../../services/BatchRunner.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
+import { warn } from "./Failures.ts"
 import { Output } from "./Output.ts"
 import { batchOptions } from "./Run.ts"
 import type { RunPlan } from "./RunPlan.ts"
@@ -33,5 +34,6 @@ export const dryRun = Effect.fn("Cli.dryRun")(function* (plan: RunPlan, config: 
     width
   )
   yield* out.write(`${lines.map((line) => Line.render(line, { colors: out.colors })).join("\n")}\n`)
+  yield* warn(check.warnings)
   if (check.invalid > 0) return yield* new ExitStatus({ code: ExitCode.failed })
 })

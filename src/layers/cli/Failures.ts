@@ -9,6 +9,15 @@ import { Output, type OutputStream } from "./Output.ts"
 export const errorLine = (stream: OutputStream, sentence: string): string =>
   Line.render([Line.span("error:", "red"), Line.span(` ${sentence}`)], { colors: stream.colors })
 
+/** Says what is no failure and yet not as one may expect it, on standard error. */
+export const warn = Effect.fnUntraced(function* (sentences: ReadonlyArray<string>) {
+  const { err } = yield* Output
+  for (const sentence of sentences) {
+    const line = Line.render([Line.span("warning:", "yellow"), Line.span(` ${sentence}`)], { colors: err.colors })
+    yield* err.write(`${line}\n`)
+  }
+})
+
 /**
  * Says what went wrong, and settles how the program ends.
  *

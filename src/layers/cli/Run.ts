@@ -12,7 +12,7 @@ import type { BatchError, BatchReport, BatchRun } from "../../services/BatchRunn
 import { type BatchOptions, BatchRunner } from "../../services/BatchRunner.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
-import { errorLine } from "./Failures.ts"
+import { errorLine, warn } from "./Failures.ts"
 import { Output, type OutputStream } from "./Output.ts"
 import type { DisplayMode } from "./ProgressDisplay.ts"
 import * as ProgressDisplay from "./ProgressDisplay.ts"
@@ -30,6 +30,7 @@ export const run = (plan: RunPlan, config: DispatcherConfig) =>
     const runner = yield* BatchRunner
     const batch = yield* runner.start(batchOptions(plan, config))
     const report = yield* Effect.catchTag(follow(plan, batch), "BatchError", (error) => breakOff(plan, error))
+    yield* warn(report.warnings)
     yield* sumUp(plan, report)
     if (report.outcome === "interrupted") return yield* new ExitStatus({ code: ExitCode.interrupted })
     if (report.failed > 0) return yield* new ExitStatus({ code: ExitCode.failed })
@@ -45,6 +46,8 @@ export const batchOptions = (plan: RunPlan, config: DispatcherConfig): BatchOpti
   saveFile: plan.saveFile,
   errorsFile: plan.errorsFile,
   existing: plan.existing,
+  format: plan.format,
+  outputFormat: plan.outputFormat,
   ordered: plan.ordered,
   limit: plan.limit,
   maxOutstanding: maxOutstanding(config),

@@ -34,7 +34,17 @@ export const runCommand = (program: ReadonlyArray<string>) =>
     ),
     Command.withShortDescription("Send a file of prompts through LLM endpoints and account for every row"),
     Command.annotate(FlagGroups, {
-      Files: ["requests-filepath", "save-filepath", "errors-filepath", "resume", "overwrite", "ordered", "limit"],
+      Files: [
+        "requests-filepath",
+        "save-filepath",
+        "errors-filepath",
+        "format",
+        "output-format",
+        "resume",
+        "overwrite",
+        "ordered",
+        "limit"
+      ],
       Endpoints: ["config", "endpoint", "model", "api-key-env", "concurrency", "policy"],
       "Pace and patience": ["max-requests-per-second", "max-attempts", "deadline", "grace"],
       Running: ["dry-run", "progress"]

@@ -34,6 +34,8 @@ const toggle = (name: string, description: string) =>
     Flag.withDefault(false)
   )
 
+const FORMATS = ["own", "openai", "gemini"] as const
+
 export const PROGRESS_MODES = ["auto", "plain", "json", "none"] as const
 export type ProgressMode = (typeof PROGRESS_MODES)[number]
 
@@ -58,6 +60,20 @@ export const runFlags = {
   resume: toggle("resume", "Go on where an earlier run stopped. Default: refuse to touch results that are there"),
   overwrite: toggle("overwrite", "Throw earlier results away and start anew"),
   ordered: toggle("ordered", "Write answers in the order of the prompts. Default: as they come"),
+  format: Flag.Literals("format", ["auto", ...FORMATS]).pipe(
+    Flag.withMetavar("FORMAT"),
+    Flag.withDescription(
+      "How the prompts are written: own, or as for the batch API of openai or gemini. Default: auto, as the first row is"
+    ),
+    Flag.withDefault("auto")
+  ),
+  outputFormat: underscored("output-format", Flag.Literals("output-format", FORMATS)).pipe(
+    Flag.withMetavar("FORMAT"),
+    Flag.withDescription(
+      "How the results are written: own, openai or gemini; a provider's lines have one more member, _dispatcher. Default: own"
+    ),
+    Flag.withDefault("own")
+  ),
   limit: atLeastOne("limit", "Do only the first N rows. Default: all"),
   config: text(
     "config",

@@ -4,6 +4,7 @@ import * as path from "node:path"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { FormatName } from "../../domain/batch/Row.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import { shellCommand } from "../../domain/report/ShellCommand.ts"
 import type { ExistingResults } from "../../services/BatchRunner.ts"
@@ -17,6 +18,8 @@ export interface RunPlan {
   readonly saveFile: string
   readonly errorsFile: string
   readonly existing: ExistingResults
+  readonly format: "auto" | FormatName
+  readonly outputFormat: FormatName
   readonly ordered: boolean
   readonly limit: number | undefined
   readonly dryRun: boolean
@@ -58,6 +61,8 @@ export const plan = (flags: RunInput, program: ReadonlyArray<string>): Result.Re
     saveFile,
     errorsFile,
     existing: flags.resume ? "resume" : flags.overwrite ? "overwrite" : "refuse",
+    format: flags.format,
+    outputFormat: flags.outputFormat,
     ordered: flags.ordered,
     limit: Option.getOrUndefined(flags.limit),
     dryRun: flags.dryRun,
@@ -120,6 +125,8 @@ const resume = (flags: RunInput, input: string, program: ReadonlyArray<string>):
 
 /** The flags that hold for any file. The loader refuses credentials in them, so that they may be shown. */
 const settings = (flags: RunInput): ReadonlyArray<string> => [
+  ...(flags.format === "auto" ? [] : ["--format", flags.format]),
+  ...(flags.outputFormat === "own" ? [] : ["--output-format", flags.outputFormat]),
   ...(flags.ordered ? ["--ordered"] : []),
   ...option("config", flags.config),
   ...flags.endpoint.flatMap((endpoint) => ["--endpoint", endpoint]),

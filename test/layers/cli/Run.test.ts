@@ -14,6 +14,8 @@ const plan: RunPlan = {
   saveFile: "prompts_results.jsonl",
   errorsFile: "errors.jsonl",
   existing: "refuse",
+  format: "auto",
+  outputFormat: "own",
   ordered: false,
   limit: undefined,
   dryRun: false,
@@ -68,6 +70,24 @@ describe("a run", () => {
       yield* batch.end(Exit.succeed(report({ saved: 9, failed: 1, failures: { NotFound: 1 } })))
       assert.strictEqual(yield* Fiber.join(fiber), 1)
       assert.include(out.text(), "send errors again   genai-dispatcher run errors.jsonl\n")
+    })
+  )
+
+  it.effect("says on standard error what did not reach the endpoints", () =>
+    Effect.gen(function* () {
+      const { batch, err, fiber, out } = yield* begin()
+      yield* batch.end(Exit.succeed(report({ warnings: ["Some fields were left out."] })))
+      assert.strictEqual(yield* Fiber.join(fiber), 0)
+      assert.include(err.text(), "warning: Some fields were left out.\n")
+      assert.notInclude(out.text(), "left out")
+    })
+  )
+
+  it.effect("hands the formats on to the batch", () =>
+    Effect.gen(function* () {
+      const { batch, fiber } = yield* begin({ plan: { format: "gemini", outputFormat: "openai" } })
+      assert.deepInclude((yield* batch.options)[0], { format: "gemini", outputFormat: "openai" })
+      yield* Fiber.interrupt(fiber)
     })
   )
 

@@ -99,6 +99,8 @@ describe("flags", () => {
       const settled = yield* planOf("p.jsonl")
       assert.deepInclude(settled, {
         existing: "refuse",
+        format: "auto",
+        outputFormat: "own",
         ordered: false,
         limit: undefined,
         dryRun: false,
@@ -165,6 +167,16 @@ describe("recommended commands", () => {
         "genai-dispatcher run 'my prompts.jsonl' --resume --save-filepath out/a.jsonl --limit 5 " +
           "--endpoint a=http://a/v1,weight=3 --max-attempts 3 --progress plain --grace 2m"
       )
+    })
+  )
+
+  it.effect("keep the formats, also for the rows that failed", () =>
+    Effect.gen(function* () {
+      const settled = yield* planOf("p.jsonl", "--format=openai", "--output_format=gemini")
+      assert.deepInclude(settled, { format: "openai", outputFormat: "gemini" })
+      const formats = "--format openai --output-format gemini"
+      assert.strictEqual(settled.resumeCommand, `genai-dispatcher run p.jsonl --resume ${formats}`)
+      assert.strictEqual(settled.rerunCommand, `genai-dispatcher run errors.jsonl ${formats}`)
     })
   )
 
