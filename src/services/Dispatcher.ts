@@ -32,7 +32,7 @@ export interface UnitLimit<in Request, in Response, in Error> {
   /** Cheap: asked again while a job waits. */
   readonly estimate: (request: Request) => number
   /** The count of an ended job; `undefined` when nobody knows: then the estimate stands. */
-  readonly actual: (exit: Exit.Exit<Response, Error>) => number | undefined
+  readonly actual: (exit: Exit.Exit<Response, Error>, request: Request) => number | undefined
 }
 
 /** What every worker has, one at a time or all alike. */

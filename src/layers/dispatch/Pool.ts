@@ -245,7 +245,7 @@ export class Pool<Request, Response, Error> {
   private handle(request: Request, turn: Turn, restore: Restore): Effect.Effect<Response, Error> {
     const lane = this.lanes[turn.lane]!
     return Effect.onExitPrimitive(restore(Effect.suspend(() => lane.handler(request))), (exit) =>
-      this.finish(turn, exit, (limit) => limit.actual(exit))
+      this.finish(turn, exit, (limit) => limit.actual(exit, request))
     )
   }
 

@@ -2,6 +2,7 @@
 import * as Data from "effect/Data"
 import { GenAiError, type GenAiErrorReason } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
+import { type PromptSize, promptSize } from "../../domain/genai/TokenEstimate.ts"
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -13,6 +14,7 @@ export class Call {
   readonly startedAt: number
   readonly deadlineMs: number
   private readonly endpointCount: number
+  private promptSize: PromptSize | undefined = undefined
   /** Sends so far, over all endpoints. */
   attempts = 0
   /** The endpoint that failed last: another one is preferred. */
@@ -36,7 +38,18 @@ export class Call {
     this.endpointCount = endpointCount
   }
 
-  /** Remembers a failure. True when another attempt may help. */
+  /** Of the clock, in milliseconds. */
+  get deadlineAt(): number {
+    return this.startedAt + this.deadlineMs
+  }
+
+  /** The size of the prompt, for endpoints with token limits. */
+  get size(): PromptSize {
+    this.promptSize ??= promptSize(this.request)
+    return this.promptSize
+  }
+
+  /** Remembers a failure. True when another attempt is allowed and there is an endpoint left for it. */
   note(failure: AttemptFailed, maxAttempts: number): boolean {
     this.lastFailure = failure
     this.avoid = new Set([failure.endpoint])
@@ -63,3 +76,6 @@ export class AttemptFailed extends Data.TaggedClass("AttemptFailed")<{
   /** Whether another attempt may help. */
   readonly isRetryable: boolean
 }> {}
+
+/** The endpoint takes no requests since the request's turn came: nothing was sent. The caller never sees it. */
+export class NotSent extends Data.TaggedClass("NotSent")<{ readonly endpoint: string }> {}

@@ -26,6 +26,7 @@ import { Endpoint } from "./Endpoint.ts"
 import { makeEndpointHandler } from "./EndpointHandler.ts"
 import { EndpointRecorder } from "./EndpointRecorder.ts"
 import type { Spending } from "./Spending.ts"
+import { makeTokenLimits } from "./TokenLimits.ts"
 
 export interface ClientOptions {
   /** Sends nothing more once this is spent: requests then fail with `Rejected`. Default: no limit. */
@@ -53,7 +54,9 @@ export const make = Effect.fnUntraced(function* (
       weight: endpoint.weight,
       concurrency: endpoint.concurrency,
       queueCapacity: endpoint.queueCapacity,
+      priority: endpoint.priority,
       limits: endpoint.limits,
+      unitLimits: makeTokenLimits(endpoint).limits,
       handler: makeEndpointHandler(endpoints[index]!)
     }))
   })
