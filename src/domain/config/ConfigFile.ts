@@ -29,15 +29,10 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { OnUnavailable, Policy } from "../dispatch/Policy.ts"
-import type {
-  AffinityConfig,
-  BreakerConfig,
-  EndpointKind,
-  HedgeConfig,
-  RetryBudgetConfig,
-  RetryConfig
-} from "./DispatcherConfig.ts"
+import * as Providers from "../providers/Providers.ts"
+import type { AffinityConfig, BreakerConfig, HedgeConfig, RetryBudgetConfig, RetryConfig } from "./DispatcherConfig.ts"
 import { DurationText, PositiveDurationText } from "./DurationText.ts"
+import { identifiers } from "./EndpointTarget.ts"
 import { isSecretNameOfEndpoint, isVariableName, variableExample } from "./Secrets.ts"
 
 /** What holds where neither flags, file nor environment say otherwise. */
@@ -67,6 +62,16 @@ const AboveZero = NumberField.check(
   Schema.makeFilter((n: number) => (n > 0 && Number.isFinite(n)) || `must be a number above 0, got ${n}`)
 )
 
+const AtLeastZero = NumberField.check(
+  Schema.makeFilter((n: number) => (n >= 0 && Number.isFinite(n)) || `must be a number of at least 0, got ${n}`)
+)
+
+const FromZero = NumberField.check(
+  Schema.makeFilter(
+    (n: number) => (Number.isSafeInteger(n) && n >= 0) || `must be a whole number of at least 0, got ${n}`
+  )
+)
+
 const AtLeastOne = NumberField.check(
   Schema.makeFilter(
     (n: number) => (Number.isSafeInteger(n) && n >= 1) || `must be a whole number of at least 1, got ${n}`
@@ -89,6 +94,11 @@ const VariableName = TextField.check(
       isVariableName(name) || "must be the name of an environment variable, such as EAST_API_KEY, not the key itself"
   )
 )
+
+const identifier = (field: keyof typeof identifiers) =>
+  TextField.check(
+    Schema.makeFilter((text: string) => identifiers[field].pattern.test(text) || identifiers[field].message)
+  )
 
 const urlProblem = (url: URL): string | undefined => {
   if (url.protocol !== "http:" && url.protocol !== "https:") return "must start with http:// or https://"
@@ -154,10 +164,43 @@ const AffinityFile = Schema.Struct({
   onUnavailable: Schema.optionalKey(OnUnavailable)
 }).annotate({ expected: "fields such as ttl: 5m" })
 
+const RetryBudgetFile = Schema.Struct({
+  ratio: Schema.optionalKey(AtLeastZero),
+  minPerSecond: Schema.optionalKey(AtLeastZero)
+}).annotate({ expected: "fields such as ratio: 0.2" })
+
+const HedgeFile = Schema.Struct({
+  afterQuantile: Schema.optionalKey(
+    NumberField.check(Schema.makeFilter((n: number) => (n > 0 && n < 1) || `must be between 0 and 1, got ${n}`))
+  ),
+  maxExtra: Schema.optionalKey(
+    NumberField.check(Schema.makeFilter((n: number) => (n > 0 && n <= 1) || `must be above 0 and at most 1, got ${n}`))
+  )
+}).annotate({ expected: "fields such as afterQuantile: 0.95" })
+
 const LimitsFile = Schema.Struct({
   requestsPerSecond: Schema.optionalKey(AboveZero),
-  requestsPerMinute: Schema.optionalKey(AboveZero)
+  requestsPerMinute: Schema.optionalKey(AboveZero),
+  tokensPerMinute: Schema.optionalKey(AboveZero),
+  inputTokensPerMinute: Schema.optionalKey(AboveZero),
+  outputTokensPerMinute: Schema.optionalKey(AboveZero)
 }).annotate({ expected: "fields such as requestsPerSecond: 100" })
+
+const BreakerFile = Schema.Struct({
+  failures: Schema.optionalKey(AtLeastOne),
+  window: Schema.optionalKey(PositiveDurationText),
+  open: Schema.optionalKey(PositiveDurationText)
+}).annotate({ expected: "fields such as failures: 10" })
+
+const Price = AtLeastZero.pipe(
+  Schema.annotateKey({ messageMissingKey: "missing; prices need both input and output, per 1,000,000 tokens" })
+)
+
+const PricesFile = Schema.Struct({
+  input: Price,
+  output: Price,
+  cachedInput: Schema.optionalKey(AtLeastZero)
+}).annotate({ expected: "fields such as input: 0.15" })
 
 const TimeoutsFile = Schema.Struct({
   connect: Schema.optionalKey(PositiveDurationText),
@@ -166,22 +209,33 @@ const TimeoutsFile = Schema.Struct({
   total: Schema.optionalKey(PositiveDurationText)
 }).annotate({ expected: "fields such as total: 5m" })
 
-const kinds: ReadonlyArray<EndpointKind> = ["openai", "raw"]
-
 /** One endpoint as written. The templates of `headers` are read by `HeaderTemplate.ts`. */
 export const EndpointFile = Schema.Struct({
   name: EndpointName.pipe(Schema.annotateKey({ messageMissingKey: "missing; give each endpoint a name of its own" })),
-  kind: Schema.Literals(kinds).pipe(
-    Schema.annotateKey({ messageMissingKey: "missing; write kind: openai (any compatible server) or kind: raw" })
+  kind: Schema.Literals(Providers.kinds).pipe(
+    Schema.annotateKey({
+      messageMissingKey: `missing; write kind: openai (any compatible server); kinds are ${Providers.kinds.join(", ")}`
+    })
   ),
-  baseUrl: BaseUrl.pipe(Schema.annotateKey({ messageMissingKey: "missing; write baseUrl: https://host/v1" })),
+  baseUrl: Schema.optionalKey(BaseUrl),
+  deployment: Schema.optionalKey(identifier("deployment")),
+  apiVersion: Schema.optionalKey(identifier("apiVersion")),
+  project: Schema.optionalKey(identifier("project")),
+  location: Schema.optionalKey(identifier("location")),
+  keyFile: Schema.optionalKey(Filled),
+  serviceAccount: Schema.optionalKey(identifier("serviceAccount")),
+  account: Schema.optionalKey(identifier("account")),
   model: Schema.optionalKey(Filled),
   apiKeyEnv: Schema.optionalKey(VariableName),
+  priority: Schema.optionalKey(FromZero),
   weight: Schema.optionalKey(AboveZero),
   concurrency: Schema.optionalKey(AtLeastOne),
+  adaptiveConcurrency: Schema.optionalKey(YesOrNo),
   queueCapacity: Schema.optionalKey(AtLeastOne),
   limits: Schema.optionalKey(LimitsFile),
   timeouts: Schema.optionalKey(TimeoutsFile),
+  breaker: Schema.optionalKey(BreakerFile),
+  prices: Schema.optionalKey(PricesFile),
   parameters: Schema.optionalKey(Parameters),
   headers: Schema.optionalKey(
     Schema.Record(Schema.String, TextField).annotate({ expected: "fields such as x-team: search" })
@@ -196,6 +250,8 @@ export const ConfigFile = Schema.Struct({
   maxAttempts: Schema.optionalKey(AtLeastOne),
   deadline: Schema.optionalKey(PositiveDurationText),
   retry: Schema.optionalKey(RetryFile),
+  retryBudget: Schema.optionalKey(RetryBudgetFile),
+  hedge: Schema.optionalKey(HedgeFile),
   affinity: Schema.optionalKey(AffinityFile),
   endpoints: Schema.optionalKey(
     Schema.Array(Schema.Unknown).annotate({ expected: "a list of endpoints, each starting with a dash" })
@@ -225,21 +281,15 @@ export const fieldHomes: ReadonlyMap<string, string> = new Map(
     [Object.keys(ConfigFile.fields), "the top level"] as const,
     [Object.keys(EndpointFile.fields), "an endpoint"] as const,
     [Object.keys(RetryFile.fields), "retry"] as const,
+    [Object.keys(RetryBudgetFile.fields), "retryBudget"] as const,
+    [Object.keys(HedgeFile.fields), "hedge"] as const,
     [Object.keys(AffinityFile.fields), "affinity"] as const,
+    [Object.keys(PricesFile.fields), "the endpoint's prices"] as const,
+    [Object.keys(BreakerFile.fields), "the endpoint's breaker"] as const,
     [Object.keys(TimeoutsFile.fields), "the endpoint's timeouts"] as const,
     [Object.keys(LimitsFile.fields), "the endpoint's limits"] as const
   ].flatMap(([names, home]) => names.map((name) => [name, home] as const))
 )
 
-/** Fields that are planned: said so, rather than called unknown. */
-export const fieldsNotYet: ReadonlyMap<string, string> = new Map([
-  ["tokensPerMinute", "not supported yet; limit requestsPerMinute instead"],
-  ["project", "not supported yet: it belongs to kind vertex"]
-])
-
 /** Values that are planned, by field. */
-export const valuesNotYet: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
-  ["kind", ["azure", "gemini", "vertex", "anthropic", "cloudflare"]],
-  ["policy", ["p2c-ewma"]],
-  ["concurrency", ["auto"]]
-])
+export const valuesNotYet: ReadonlyMap<string, ReadonlyArray<string>> = new Map([["concurrency", ["auto"]]])

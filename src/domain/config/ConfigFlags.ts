@@ -26,17 +26,26 @@ export interface ConfigFlags {
 export const flagName = (field: string): string =>
   `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-const options = [
-  "kind",
-  "model",
-  "apiKeyEnv",
+const textOptions = ["kind", "model", "apiKeyEnv", "deployment", "apiVersion"] as const
+const limitOptions = [
+  "requestsPerSecond",
+  "requestsPerMinute",
+  "tokensPerMinute",
+  "inputTokensPerMinute",
+  "outputTokensPerMinute"
+] as const
+/** The options of `--endpoint`, in the names of the config file except for the prices. */
+export const options = [
+  ...textOptions,
   "weight",
+  "priority",
   "concurrency",
   "queueCapacity",
-  "requestsPerSecond",
-  "requestsPerMinute"
+  ...limitOptions,
+  "inputPrice",
+  "outputPrice",
+  "cachedInputPrice"
 ] as const
-const textOptions: ReadonlySet<string> = new Set(["kind", "model", "apiKeyEnv"])
 type Option = (typeof options)[number]
 
 const isOption = (text: string): text is Option => options.some((option) => option === text)
@@ -67,8 +76,7 @@ const splitName = (head: string): { readonly name?: string; readonly baseUrl: st
  * An endpoint from `[name=]URL[,option=value]...`, such as
  * `east=https://host/v1,weight=3,model=x,apiKeyEnv=EAST_KEY,concurrency=64,requestsPerSecond=100`.
  *
- * Options: kind (default openai), model, apiKeyEnv, weight, concurrency, queueCapacity, requestsPerSecond,
- * requestsPerMinute. The comma is there because shells leave it alone; a URL with a comma in it is written with `%2C`, or
+ * Options: those in `options`; kind is `openai` by default, and prices are per 1,000,000 tokens. The comma is there because shells leave it alone; a URL with a comma in it is written with `%2C`, or
  * goes into a config file. Values are checked later, together with those of files.
  */
 export const parseEndpointFlag = (text: string, path: string): EndpointFlag => {
@@ -89,16 +97,28 @@ export const parseEndpointFlag = (text: string, path: string): EndpointFlag => {
 
 /** The same endpoint as a file would have it. */
 export const asWritten = ({ baseUrl, options }: EndpointFlag, name: string): Readonly<Record<string, unknown>> => {
-  const { requestsPerMinute, requestsPerSecond, ...own } = options
-  const limits = fieldsOf({ requestsPerMinute, requestsPerSecond })
-  return { name, kind: "openai", baseUrl, ...fieldsOf(own), limits }
+  const { cachedInputPrice, inputPrice, outputPrice, ...others } = options
+  const fields = fieldsOf(others)
+  const limits = Object.entries(fields).filter(([option]) => isOneOf(limitOptions, option))
+  const own = Object.entries(fields).filter(([option]) => !isOneOf(limitOptions, option))
+  const prices = fieldsOf({ input: inputPrice, output: outputPrice, cachedInput: cachedInputPrice })
+  return {
+    name,
+    kind: "openai",
+    baseUrl,
+    ...Object.fromEntries(own),
+    limits: Object.fromEntries(limits),
+    ...(Object.keys(prices).length === 0 ? {} : { prices })
+  }
 }
 
-const fieldsOf = (texts: Readonly<Partial<Record<Option, string | undefined>>>): Readonly<Record<string, unknown>> =>
+const isOneOf = (names: ReadonlyArray<string>, name: string): boolean => names.includes(name)
+
+const fieldsOf = (texts: Readonly<Record<string, string | undefined>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     Object.entries(texts).flatMap(([option, text]) => {
       if (text === undefined) return []
-      return [[option, textOptions.has(option) ? text : numberOrText(text)]]
+      return [[option, isOneOf(textOptions, option) ? text : numberOrText(text)]]
     })
   )
 

@@ -6,7 +6,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { nearest } from "../Suggestion.ts"
 import { type ConfigProblem, printPath } from "./ConfigError.ts"
-import { fieldHomes, fieldsNotYet, valuesNotYet } from "./ConfigFile.ts"
+import { fieldHomes, valuesNotYet } from "./ConfigFile.ts"
 import { isSecretName, isSecretNameOfEndpoint, quote } from "./Secrets.ts"
 
 /**
@@ -109,8 +109,6 @@ const wrongType = (expected: string, input: unknown): string => {
 
 /** `keys` in an endpoint are those of the object itself; only there `key` and `token` are surely credentials. */
 const unknownField = (field: string, outermost: boolean, ast: SchemaAST.AST): string => {
-  const planned = fieldsNotYet.get(field)
-  if (planned !== undefined) return planned
   const known =
     ast._tag === "Objects" ? ast.propertySignatures.map((signature) => String(signature.name)) : ([] as Array<string>)
   if (isSecretName(field) || (outermost && known.includes("apiKeyEnv") && isSecretNameOfEndpoint(field))) {

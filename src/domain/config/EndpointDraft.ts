@@ -1,10 +1,12 @@
 /** One endpoint on its way from what was written to what is used: checked first, then given its variables. */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Providers from "../providers/Providers.ts"
 import type { ConfigProblem } from "./ConfigError.ts"
 import { Defaults, EndpointFile } from "./ConfigFile.ts"
 import { decode } from "./DecodeConfig.ts"
 import type { EndpointConfig } from "./DispatcherConfig.ts"
+import { baseUrlOf, identifiers, misplacedFields, usualKey, variablesOfKind } from "./EndpointTarget.ts"
 import {
   fillTemplate,
   type HeaderTemplate,
@@ -13,7 +15,7 @@ import {
   readHeaders,
   variablesOf
 } from "./HeaderTemplate.ts"
-import { isSecretName, isVariableName } from "./Secrets.ts"
+import { isSecretHeader, isSecretName, isVariableName } from "./Secrets.ts"
 
 /** An environment variable that an endpoint wants, and where it was named. */
 interface Reference {
@@ -44,8 +46,12 @@ export interface EndpointDraft {
   readonly problems: ReadonlyArray<ConfigProblem>
   /** All that can be told in spite of problems, so that missing variables come up together with them. */
   readonly references: ReadonlyArray<Reference>
-  /** The endpoint once its variables are known; `undefined` when it has problems. */
-  readonly settle: ((variables: Variables) => EndpointConfig) | undefined
+  /** Variables that stand in for what is not written; they may be unset. */
+  readonly standIns: ReadonlyArray<string>
+  /** What is still missing or wrong once the stand-ins are known. */
+  readonly check: (variables: Variables) => ReadonlyArray<ConfigProblem>
+  /** The endpoint once its variables are known and found right; `undefined` when it has problems. */
+  readonly settle: ((variables: Variables) => EndpointConfig | undefined) | undefined
 }
 
 /** The environment, as far as it was asked for; absent when a variable is unset or empty. */
@@ -54,6 +60,8 @@ export type Variables = ReadonlyMap<string, Redacted.Redacted<string>>
 /** The fields of an endpoint that are looked into beyond the schema. */
 interface RawFields {
   readonly name?: unknown
+  readonly kind?: unknown
+  readonly baseUrl?: unknown
   readonly apiKeyEnv?: unknown
   readonly headers?: unknown
   readonly parameters?: unknown
@@ -73,6 +81,18 @@ const parameterProblems = (parameters: unknown, path: string): ReadonlyArray<Con
 /** RFC 6750 and every provider: keys are visible ASCII, without spaces. */
 const isKey = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
 
+/** The usual variable of the provider, unless a header carries a credential already. */
+const usualKeyOf = (
+  { baseUrl, kind }: RawFields,
+  templates: ReadonlyArray<HeaderTemplate>,
+  path: string
+): EndpointOverrides["apiKey"] => {
+  if (typeof kind !== "string" || templates.some(({ name }) => isSecretHeader(name))) return undefined
+  if (baseUrl !== undefined && typeof baseUrl !== "string") return undefined
+  const variable = usualKey(kind, baseUrl)
+  return variable === undefined ? undefined : { variable, path }
+}
+
 /** Looks into an endpoint as written. */
 export const readEndpoint = ({ overrides, path, raw }: WrittenEndpoint): EndpointDraft => {
   const fields = fieldsOf(raw)
@@ -81,10 +101,13 @@ export const readEndpoint = ({ overrides, path, raw }: WrittenEndpoint): Endpoin
   const problems = [
     ...(Result.isFailure(decoded) ? decoded.failure : []),
     ...headers.problems,
-    ...parameterProblems(fields.parameters, path)
+    ...parameterProblems(fields.parameters, path),
+    ...misplacedFields(fields.kind, fields, path)
   ]
   const named = typeof fields.apiKeyEnv === "string" && isVariableName(fields.apiKeyEnv) ? fields.apiKeyEnv : undefined
-  const apiKey = overrides.apiKey ?? (named === undefined ? undefined : { variable: named, path: `${path}.apiKeyEnv` })
+  const written = named === undefined ? undefined : { variable: named, path: `${path}.apiKeyEnv` }
+  const usual = fields.apiKeyEnv === undefined ? usualKeyOf(fields, headers.templates, path) : undefined
+  const apiKey = overrides.apiKey ?? written ?? usual
   const references = [
     ...(apiKey === undefined ? [] : [{ ...apiKey, allowed: isKey }]),
     ...headers.templates.flatMap((template) =>
@@ -93,12 +116,17 @@ export const readEndpoint = ({ overrides, path, raw }: WrittenEndpoint): Endpoin
       })
     )
   ]
+  const standIns = Object.values(variablesOfKind(fields.kind))
+  const check = (variables: Variables): ReadonlyArray<ConfigProblem> => [
+    ...referenceProblems(references, variables),
+    ...targetProblems(fields, path, variables)
+  ]
   const settle =
     Result.isFailure(decoded) || problems.length > 0
       ? undefined
       : (variables: Variables) =>
           settleEndpoint(decoded.success, overrides, apiKey?.variable, headers.templates, variables)
-  return { problems, references, settle }
+  return { problems, references, standIns, check, settle }
 }
 
 /** Names that more than one endpoint has. Looks at what was written, so that other problems do not hide them. */
@@ -124,8 +152,8 @@ const unset = (variable: string): string =>
     : "names an environment variable that is not set; is it the key itself? Put the key in a variable and write that one's name"
 
 /** Variables that are missing, or hold what cannot be sent. */
-export const referenceProblems = (draft: EndpointDraft, variables: Variables): ReadonlyArray<ConfigProblem> =>
-  draft.references.flatMap(({ allowed, path, variable }) => {
+const referenceProblems = (references: ReadonlyArray<Reference>, variables: Variables): ReadonlyArray<ConfigProblem> =>
+  references.flatMap(({ allowed, path, variable }) => {
     const value = variables.get(variable)
     if (value === undefined) return [{ path, message: unset(variable) }]
     if (allowed(Redacted.value(value))) return []
@@ -133,12 +161,41 @@ export const referenceProblems = (draft: EndpointDraft, variables: Variables): R
     return [{ path, message: `${what} has letters that no header can carry (a line break, a space?); export it anew` }]
   })
 
-/** `https://host/v1/` and `https://host/v1` are one base; for `raw` the URL is sent as it is, and they are two. */
-const settleUrl = ({ baseUrl, kind }: EndpointFile): URL => {
-  const url = new URL(baseUrl)
-  if (kind !== "raw") url.pathname = url.pathname.replace(/\/+$/, "")
-  return url
+/** The identifiers of an endpoint: as written, else from their variables. */
+const standIn = <Fields extends object>(kind: unknown, fields: Fields, variables: Variables) => {
+  const values = Object.entries(variablesOfKind(kind)).flatMap(([field, variable]) => {
+    const value = variables.get(variable)
+    return value === undefined ? [] : [[field, Redacted.value(value).trim()] as const]
+  })
+  return { ...Object.fromEntries(values), ...fields }
 }
+
+/** What identifies the endpoint and is missing, or wrong in a variable; what is wrong in the file the schema says. */
+const targetProblems = (
+  fields: Readonly<Record<string, unknown>> & RawFields,
+  path: string,
+  variables: Variables
+): ReadonlyArray<ConfigProblem> => {
+  const { kind } = fields
+  if (typeof kind !== "string" || !Providers.kinds.some((known) => known === kind)) return []
+  // A URL that is there wins, so that what would lead to another can do no harm.
+  const unused = fields.baseUrl === undefined ? [] : ["project", "location", "account"]
+  const bad = Object.entries(variablesOfKind(kind)).flatMap(([field, variable]) => {
+    const value = variables.get(variable)
+    if (field in fields || value === undefined || !isIdentifier(field) || unused.includes(field)) return []
+    const { message, pattern } = identifiers[field]
+    return pattern.test(Redacted.value(value).trim()) ? [] : [{ path: variable, message }]
+  })
+  // Any text will do for what is there: only what is missing is looked for.
+  const there = Object.keys(fields).map((field) => [field, field === "baseUrl" ? new URL("http://x") : "x"] as const)
+  const target = baseUrlOf({ ...standIn(kind, Object.fromEntries(there), variables), kind })
+  return [...bad, ...(target instanceof URL ? [] : [{ path: `${path}.${target.field}`, message: target.message }])]
+}
+
+const isIdentifier = (field: string): field is keyof typeof identifiers => Object.hasOwn(identifiers, field)
+
+/** Vertex AI says nothing of its limits: they are shared dynamically. */
+const isAdaptive = (kind: string): boolean => kind === "vertex"
 
 const settleEndpoint = (
   endpoint: EndpointFile,
@@ -146,8 +203,11 @@ const settleEndpoint = (
   apiKeyEnv: string | undefined,
   templates: ReadonlyArray<HeaderTemplate>,
   variables: Variables
-): EndpointConfig => {
-  const { timeouts = {} } = endpoint
+): EndpointConfig | undefined => {
+  const { breaker = {}, timeouts = {} } = endpoint
+  const target: EndpointFile = standIn(endpoint.kind, endpoint, variables)
+  const baseUrl = baseUrlOf(target)
+  if (!(baseUrl instanceof URL)) return undefined
   const lookup = (variable: string): string | undefined => {
     const value = variables.get(variable)
     return value === undefined ? undefined : Redacted.value(value)
@@ -159,14 +219,16 @@ const settleEndpoint = (
   return {
     name: endpoint.name,
     kind: endpoint.kind,
-    baseUrl: settleUrl(endpoint),
-    model: overrides.model ?? endpoint.model,
+    baseUrl,
+    model: overrides.model ?? target.model,
     apiKeyEnv,
     apiKey: apiKeyEnv === undefined ? undefined : variables.get(apiKeyEnv),
-    priority: Defaults.endpoint.priority,
+    ...(target.keyFile === undefined ? {} : { keyFile: target.keyFile }),
+    ...(target.serviceAccount === undefined ? {} : { serviceAccount: target.serviceAccount }),
+    priority: endpoint.priority ?? Defaults.endpoint.priority,
     weight: endpoint.weight ?? Defaults.endpoint.weight,
     concurrency: overrides.concurrency ?? endpoint.concurrency ?? Defaults.endpoint.concurrency,
-    adaptiveConcurrency: false,
+    adaptiveConcurrency: endpoint.adaptiveConcurrency ?? isAdaptive(endpoint.kind),
     queueCapacity: endpoint.queueCapacity ?? Defaults.endpoint.queueCapacity,
     limits: endpoint.limits ?? {},
     timeouts: {
@@ -175,7 +237,12 @@ const settleEndpoint = (
       idleMs: timeouts.idle ?? Defaults.timeouts.idleMs,
       totalMs: timeouts.total ?? Defaults.timeouts.totalMs
     },
-    breaker: Defaults.breaker,
+    breaker: {
+      failures: breaker.failures ?? Defaults.breaker.failures,
+      windowMs: breaker.window ?? Defaults.breaker.windowMs,
+      openMs: breaker.open ?? Defaults.breaker.openMs
+    },
+    ...(endpoint.prices === undefined ? {} : { prices: endpoint.prices }),
     parameters: endpoint.parameters ?? {},
     headers: makeHeaders(headers)
   }

@@ -2,16 +2,9 @@
 import * as Result from "effect/Result"
 import type { ConfigProblem } from "./ConfigError.ts"
 import { ConfigFile, Defaults, EnvironmentSettings, FlagSettings } from "./ConfigFile.ts"
-import {
-  asWritten,
-  type ConfigFlags,
-  type EndpointFlag,
-  flagName,
-  numberOrText,
-  parseEndpointFlag
-} from "./ConfigFlags.ts"
+import { asWritten, type ConfigFlags, flagName, numberOrText, parseEndpointFlag } from "./ConfigFlags.ts"
 import { decode } from "./DecodeConfig.ts"
-import type { AffinityConfig, DispatcherConfig, RetryConfig } from "./DispatcherConfig.ts"
+import type { AffinityConfig, DispatcherConfig, HedgeConfig, RetryConfig } from "./DispatcherConfig.ts"
 import { formatDuration } from "./DurationText.ts"
 import {
   duplicateNames,
@@ -90,7 +83,11 @@ export const mergeConfig = (
       maxAttempts: flags.maxAttempts ?? file.maxAttempts ?? environment.maxAttempts ?? Defaults.maxAttempts,
       deadlineMs: flags.deadline ?? file.deadline ?? Defaults.deadlineMs,
       retry,
-      retryBudget: Defaults.retryBudget,
+      retryBudget: {
+        ratio: file.retryBudget?.ratio ?? Defaults.retryBudget.ratio,
+        minPerSecond: file.retryBudget?.minPerSecond ?? Defaults.retryBudget.minPerSecond
+      },
+      ...(file.hedge === undefined ? {} : { hedge: settleHedge(file.hedge) }),
       affinity: settleAffinity(file.affinity)
     },
     endpoints: written.map(readEndpoint)
@@ -142,6 +139,11 @@ const retryProblems = ({ baseMs, capMs }: RetryConfig): ReadonlyArray<ConfigProb
   return [{ path: "retry.cap", message }]
 }
 
+const settleHedge = (hedge: NonNullable<ConfigFile["hedge"]>): HedgeConfig => ({
+  afterQuantile: hedge.afterQuantile ?? Defaults.hedge.afterQuantile,
+  maxExtra: hedge.maxExtra ?? Defaults.hedge.maxExtra
+})
+
 const settleAffinity = (affinity: ConfigFile["affinity"]): AffinityConfig | undefined =>
   affinity === undefined
     ? undefined
@@ -180,7 +182,7 @@ const readEndpointFlags = (
       overrides: {
         model: model === undefined ? flags.model : undefined,
         concurrency: concurrency === undefined ? flags.concurrency : undefined,
-        apiKey: apiKeyEnv === undefined ? (keyOfFlag(flags) ?? usualKey(flag, path)) : undefined
+        apiKey: apiKeyEnv === undefined ? keyOfFlag(flags) : undefined
       }
     }
   })
@@ -193,11 +195,4 @@ const freeName = (wanted: string, taken: Set<string>): string => {
   for (let count = 2; taken.has(name); count++) name = `${wanted}-${count}`
   taken.add(name)
   return name
-}
-
-/** OpenAI's own variable goes to OpenAI's own host, encrypted, and never to another. */
-const usualKey = ({ baseUrl, options }: EndpointFlag, path: string): EndpointOverrides["apiKey"] => {
-  const url = URL.parse(baseUrl)
-  const isOpenAi = url?.protocol === "https:" && url.hostname === "api.openai.com"
-  return isOpenAi && (options.kind ?? "openai") === "openai" ? { variable: "OPENAI_API_KEY", path } : undefined
 }

@@ -1,4 +1,5 @@
 /** The dialects by kind. */
+import * as Struct from "effect/Struct"
 import type { EndpointKind } from "../config/DispatcherConfig.ts"
 import * as Gemini from "./Gemini.ts"
 import * as OpenAi from "./OpenAi.ts"
@@ -10,6 +11,9 @@ const makers = { openai: OpenAi.make, gemini: Gemini.make, vertex: Vertex.make, 
   EndpointKind,
   (target: ProviderTarget) => Provider
 >
+
+/** The kinds that there are. */
+export const kinds: ReadonlyArray<EndpointKind> = Struct.keys(makers)
 
 /** Makes the dialect of one endpoint of this kind. */
 export const make = (kind: EndpointKind, target: ProviderTarget): Provider => makers[kind](target)

@@ -1,4 +1,5 @@
 /** Settles the configuration of a run from flags, a file and the environment. */
+import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -9,7 +10,7 @@ import * as Result from "effect/Result"
 import { ConfigError } from "../../domain/config/ConfigError.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
-import { referenceProblems, type Variables } from "../../domain/config/EndpointDraft.ts"
+import type { Variables } from "../../domain/config/EndpointDraft.ts"
 import { environmentNames, mergeConfig } from "../../domain/config/MergeConfig.ts"
 import { parseYaml } from "./YamlDocument.ts"
 
@@ -158,11 +159,18 @@ export const load = Effect.fn("ConfigLoader.load")(function* (
   const environment = textsOf(yield* readVariables(Object.values(environmentNames)))
   const { draft, problems: found } = mergeConfig({ flags, document, environment })
 
-  const names = draft.endpoints.flatMap(({ references }) => references.map(({ variable }) => variable))
+  const names = draft.endpoints.flatMap(({ references, standIns }) => [
+    ...references.map(({ variable }) => variable),
+    ...standIns
+  ])
   const variables = yield* readVariables(names)
-  const problems = [...found, ...draft.endpoints.flatMap((endpoint) => referenceProblems(endpoint, variables))]
+  // A variable that several endpoints share is complained about once.
+  const problems = Arr.dedupeWith(
+    [...found, ...draft.endpoints.flatMap((endpoint) => endpoint.check(variables))],
+    (a, b) => a.path === b.path && a.message === b.message
+  )
   if (problems.length > 0) return yield* new ConfigError({ source: file?.path ?? "flags", problems })
-  const endpoints = draft.endpoints.flatMap(({ settle }) => (settle === undefined ? [] : [settle(variables)]))
+  const endpoints = draft.endpoints.flatMap(({ settle }) => settle?.(variables) ?? [])
   return {
     config: { ...draft.settings, endpoints },
     source: {

@@ -1,7 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files under test hold such text
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { kinds } from "../../../src/domain/providers/Providers.ts"
 import { complaints } from "./harness.ts"
+
+const oneOfKinds = `${kinds.slice(0, -1).join(", ")} or ${kinds.at(-1)}`
 
 const endpoint = (...lines: ReadonlyArray<string>) =>
   [
@@ -40,7 +43,7 @@ const table: ReadonlyArray<readonly [title: string, yaml: string, line: string]>
   [
     "an unknown field like no other",
     endpoint("limits: { burst: 3 }"),
-    "endpoints[0].limits.burst: unknown field; known here: requestsPerSecond, requestsPerMinute"
+    "endpoints[0].limits.burst: unknown field; known here: requestsPerSecond, requestsPerMinute, tokensPerMinute, inputTokensPerMinute, outputTokensPerMinute"
   ],
   [
     "a field in the wrong place",
@@ -51,17 +54,7 @@ const table: ReadonlyArray<readonly [title: string, yaml: string, line: string]>
   [
     "an unknown policy",
     settings("policy: wieghted"),
-    'policy: "wieghted" is none of least-loaded, weighted or weighted-random; did you mean weighted?'
-  ],
-  [
-    "a planned policy",
-    settings("policy: p2c-ewma"),
-    "policy: p2c-ewma is not supported yet; use least-loaded, weighted or weighted-random"
-  ],
-  [
-    "a planned limit",
-    endpoint("limits: { tokensPerMinute: 3 }"),
-    "endpoints[0].limits.tokensPerMinute: not supported yet; limit requestsPerMinute instead"
+    'policy: "wieghted" is none of least-loaded, weighted, weighted-random or p2c-ewma; did you mean weighted?'
   ],
   ["planned concurrency", endpoint("concurrency: auto"), "endpoints[0].concurrency: auto is not supported yet"],
   ["text for a number", settings("maxAttempts: five"), "maxAttempts: expected a number, got text"],
@@ -161,22 +154,94 @@ const table: ReadonlyArray<readonly [title: string, yaml: string, line: string]>
   [
     "no kind",
     "endpoints: [{ name: e, baseUrl: 'http://h' }]",
-    "endpoints[0].kind: missing; write kind: openai (any compatible server) or kind: raw"
+    `endpoints[0].kind: missing; write kind: openai (any compatible server); kinds are ${kinds.join(", ")}`
   ],
   ["no URL", "endpoints: [{ name: e, kind: raw }]", "endpoints[0].baseUrl: missing; write baseUrl: https://host/v1"],
   [
     "an unknown kind",
     endpoint().replace("kind: openai", "kind: opnai"),
-    'endpoints[0].kind: "opnai" is none of openai or raw; did you mean openai?'
+    `endpoints[0].kind: "opnai" is none of ${oneOfKinds}; did you mean openai?`
   ],
-  ...["azure", "gemini", "vertex", "anthropic", "cloudflare"].map(
-    (kind) =>
-      [
-        `kind ${kind}`,
-        endpoint().replace("kind: openai", `kind: ${kind}`),
-        `endpoints[0].kind: ${kind} is not supported yet; use openai or raw`
-      ] as const
-  ),
+  [
+    "a negative priority",
+    endpoint("priority: -1"),
+    "endpoints[0].priority: must be a whole number of at least 0, got -1"
+  ],
+  [
+    "a priority between two",
+    endpoint("priority: 0.5"),
+    "endpoints[0].priority: must be a whole number of at least 0, got 0.5"
+  ],
+  [
+    "a token limit of nothing",
+    endpoint("limits: { outputTokensPerMinute: 0 }"),
+    "endpoints[0].limits.outputTokensPerMinute: must be a number above 0, got 0"
+  ],
+  [
+    "half a price",
+    endpoint("prices: { input: 0.15 }"),
+    "endpoints[0].prices.output: missing; prices need both input and output, per 1,000,000 tokens"
+  ],
+  [
+    "a negative price",
+    endpoint("prices: { input: -1, output: 2 }"),
+    "endpoints[0].prices.input: must be a number of at least 0, got -1"
+  ],
+  [
+    "a price with its currency",
+    endpoint("prices: { input: $1, output: 2 }"),
+    "endpoints[0].prices.input: expected a number, got text"
+  ],
+  [
+    "one price for all tokens",
+    endpoint("prices: 0.15"),
+    "endpoints[0].prices: expected fields such as input: 0.15, got a number"
+  ],
+  [
+    "a price in the wrong place",
+    endpoint("cachedInput: 0.1"),
+    'endpoints[0].cachedInput: unknown field here; "cachedInput" belongs in the endpoint\'s prices'
+  ],
+  [
+    "a word for adaptive concurrency",
+    endpoint("adaptiveConcurrency: auto"),
+    "endpoints[0].adaptiveConcurrency: expected true or false, got text"
+  ],
+  [
+    "a breaker that never closes",
+    endpoint("breaker: { failures: 0 }"),
+    "endpoints[0].breaker.failures: must be a whole number of at least 1, got 0"
+  ],
+  [
+    "a breaker's time without a unit",
+    endpoint("breaker: { open: 5 }"),
+    "endpoints[0].breaker.open: 5 has no unit; write 5ms, 5s, 5m or 5h"
+  ],
+  [
+    "a negative retry budget",
+    settings("retryBudget: { ratio: -0.1 }"),
+    "retryBudget.ratio: must be a number of at least 0, got -0.1"
+  ],
+  [
+    "a hedge after the slowest of all",
+    settings("hedge: { afterQuantile: 1 }"),
+    "hedge.afterQuantile: must be between 0 and 1, got 1"
+  ],
+  [
+    "a hedge for more than every request",
+    settings("hedge: { maxExtra: 5 }"),
+    "hedge.maxExtra: must be above 0 and at most 1, got 5"
+  ],
+  [
+    "a hedge that is only switched on",
+    settings("hedge: true"),
+    "hedge: expected fields such as afterQuantile: 0.95, got true"
+  ],
+  [
+    "a field of another kind",
+    endpoint("project: my-project"),
+    "endpoints[0].project: belongs to kind vertex; remove it here"
+  ],
   [
     "a URL that is none",
     endpoint().replace("https://h/v1", "h/v1"),
@@ -210,12 +275,12 @@ const table: ReadonlyArray<readonly [title: string, yaml: string, line: string]>
   [
     "a key as a field",
     endpoint(`limits: { "${key}": 1 }`),
-    'endpoints[0].limits["..."]: unknown field; known here: requestsPerSecond, requestsPerMinute'
+    'endpoints[0].limits["..."]: unknown field; known here: requestsPerSecond, requestsPerMinute, tokensPerMinute, inputTokensPerMinute, outputTokensPerMinute'
   ],
   [
     "a key for a choice",
     settings(`policy: ${key}`),
-    "policy: this text is none of least-loaded, weighted or weighted-random"
+    "policy: this text is none of least-loaded, weighted, weighted-random or p2c-ewma"
   ],
   ["a key for a duration", settings(`deadline: ${key}`), `deadline: this text ${notDuration}`],
   [
@@ -373,18 +438,18 @@ policy: fast
 deadline: 600
 endpoints:
   - { name: east, kind: openai, baseUrl: nowhere, apiKeyEnv: EAST_KEY, weigth: 3, headers: { x-api-key: abc } }
-  - { name: east, kind: gemini, baseUrl: "https://h", weight: -1, timeouts: { conect: 5s, total: 5 } }
+  - { name: east, kind: bedrock, baseUrl: "https://h", weight: -1, timeouts: { conect: 5s, total: 5 } }
   - { name: west, kind: raw, baseUrl: "https://h", apiKeyEnv: WEST_KEY }
 `)
       assert.deepStrictEqual(lines, [
         "dispatcher.yaml has 12 problems:",
-        'policy: "fast" is none of least-loaded, weighted or weighted-random',
+        'policy: "fast" is none of least-loaded, weighted, weighted-random or p2c-ewma',
         "deadline: 600 has no unit; write 600ms, 600s, 600m or 600h",
         "endpoints[1].name: endpoints[0] has this name already; give each endpoint a name of its own",
         'endpoints[0].weigth: unknown field; did you mean "weight"?',
         "endpoints[0].baseUrl: is no URL; write it whole, such as https://host/v1",
         `endpoints[0].headers.x-api-key: ${plainHeader}`,
-        "endpoints[1].kind: gemini is not supported yet; use openai or raw",
+        `endpoints[1].kind: "bedrock" is none of ${oneOfKinds}`,
         "endpoints[1].weight: must be a number above 0, got -1",
         'endpoints[1].timeouts.conect: unknown field; did you mean "connect"?',
         "endpoints[1].timeouts.total: 5 has no unit; write 5ms, 5s, 5m or 5h",

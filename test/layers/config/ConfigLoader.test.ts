@@ -3,6 +3,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted } from "effect"
 import type { ConfigFlags } from "../../../src/domain/config/ConfigFlags.ts"
+import { kinds } from "../../../src/domain/providers/Providers.ts"
 import { describeSource, load } from "../../../src/layers/config/ConfigLoader.ts"
 import { type Case, loadCase } from "./harness.ts"
 
@@ -243,7 +244,7 @@ describe("precedence", () => {
         "--model: must not be empty",
         "--concurrency: must be a whole number of at least 1, got 1.5",
         "--api-key-env: must be the name of an environment variable, such as EAST_API_KEY, not the key itself",
-        'GENAI_DISPATCHER_POLICY: "wieghted" is none of least-loaded, weighted or weighted-random; did you mean weighted?',
+        'GENAI_DISPATCHER_POLICY: "wieghted" is none of least-loaded, weighted, weighted-random or p2c-ewma; did you mean weighted?',
         "GENAI_DISPATCHER_MAX_ATTEMPTS: expected a number, got text"
       ])
     })
@@ -355,7 +356,7 @@ describe("--endpoint", () => {
       const problems = yield* lines({
         flags: endpoints(
           "h/v1,wieght=3,apiKey=sk-0123456789,foo,,model=,model=a,model=b",
-          "x=http://h,weight=heavy,kind=gemini,requestsPerSecond=0",
+          "x=http://h,weight=heavy,kind=bedrock,requestsPerSecond=0",
           "x=http://h,apiKeyEnv=UNSET"
         )
       })
@@ -363,13 +364,13 @@ describe("--endpoint", () => {
         "The flags have 12 problems:",
         '--endpoint[0]: "wieght" is no option; did you mean weight?',
         "--endpoint[0]: credentials do not go on a command line; put this one in an environment variable and write its name: apiKeyEnv=NAME",
-        '--endpoint[0]: "foo" is no option; options are kind, model, apiKeyEnv, weight, concurrency, queueCapacity, requestsPerSecond, requestsPerMinute, and a comma inside the URL is written %2C',
+        '--endpoint[0]: "foo" is no option; options are kind, model, apiKeyEnv, deployment, apiVersion, weight, priority, concurrency, queueCapacity, requestsPerSecond, requestsPerMinute, tokensPerMinute, inputTokensPerMinute, outputTokensPerMinute, inputPrice, outputPrice, cachedInputPrice, and a comma inside the URL is written %2C',
         "--endpoint[0]: has an empty option; remove the surplus comma",
         "--endpoint[0]: model has no value; write model=...",
         "--endpoint[0]: model is there twice",
         "--endpoint[2].name: --endpoint[1] has this name already; give each endpoint a name of its own",
         "--endpoint[0].baseUrl: is no URL; write it whole, such as https://host/v1",
-        "--endpoint[1].kind: gemini is not supported yet; use openai or raw",
+        `--endpoint[1].kind: "bedrock" is none of ${kinds.slice(0, -1).join(", ")} or ${kinds.at(-1)}`,
         "--endpoint[1].weight: expected a number, got text",
         "--endpoint[1].limits.requestsPerSecond: must be a number above 0, got 0",
         "--endpoint[2].apiKeyEnv: the environment variable UNSET is not set or empty; set it first: export UNSET=..."
