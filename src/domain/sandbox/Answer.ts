@@ -9,6 +9,10 @@ export interface SandboxCall {
   readonly texts: ReadonlyArray<string>
   /** The longest answer wanted, in tokens. */
   readonly maxTokens: number | undefined
+  /** Whether the answer is to come in pieces. */
+  readonly stream: boolean
+  /** Whether a streamed answer is to tell its tokens, where the format leaves that to the client. */
+  readonly streamUsage: boolean
 }
 
 export interface SandboxAnswer {
@@ -28,7 +32,11 @@ const TOKENS_PER_TURN = 4
  * Answers a call. The length is uniform between half and one and a half of `meanTokens`, at least 1, and never more than
  * the call's `maxTokens`. Tokens are counted as a quarter of the characters, rounded up.
  */
-export function makeAnswer(seed: number, call: SandboxCall, meanTokens: number): SandboxAnswer {
+export function makeAnswer(
+  seed: number,
+  call: Pick<SandboxCall, "texts" | "maxTokens">,
+  meanTokens: number
+): SandboxAnswer {
   let hash = 0
   let promptTokens = 0
   for (const text of call.texts) {
@@ -40,6 +48,14 @@ export function makeAnswer(seed: number, call: SandboxCall, meanTokens: number):
   const cut = call.maxTokens !== undefined && call.maxTokens < wanted
   const text = cut ? prose(random, call.maxTokens * CHARS_PER_TOKEN) : `${prose(random, wanted * CHARS_PER_TOKEN - 1)}.`
   return { text, promptTokens, completionTokens: tokensOf(text), cut }
+}
+
+/** The text in `count` pieces of nearly the same length; fewer when it has not so many characters. At least one. */
+export function deltasOf(text: string, count: number): ReadonlyArray<string> {
+  const pieces = Math.max(1, Math.min(count, text.length))
+  return Array.from({ length: pieces }, (_, index) =>
+    text.slice(Math.floor((index * text.length) / pieces), Math.floor(((index + 1) * text.length) / pieces))
+  )
 }
 
 const tokensOf = (text: string): number => Math.ceil(text.length / CHARS_PER_TOKEN)

@@ -1,7 +1,7 @@
 /**
  * A wire format that the sandbox speaks: how calls are read, and how answers and refusals are written.
  *
- * Pure; one file a dialect in `dialects/`.
+ * Pure; one file a dialect in `dialects/`, and `Dialects.ts` finds the one for a path.
  */
 import type * as Result from "effect/Result"
 import type { SandboxAnswer, SandboxCall } from "./Answer.ts"
@@ -35,6 +35,14 @@ export interface SandboxReply {
   readonly body: string
 }
 
+/** A streamed answer with status 200, in the pieces in which it is sent. */
+export interface SandboxStream {
+  /** Names and values in turn. */
+  readonly headers: ReadonlyArray<string>
+  /** One for each piece of the text, in order, and a last one that ends the answer: together the body. */
+  readonly frames: ReadonlyArray<string>
+}
+
 /** What identifies one answer. */
 export interface ReplyIdentity {
   /** Unique among the requests since the last reset; the same for the same seed and arrival. */
@@ -43,22 +51,39 @@ export interface ReplyIdentity {
   readonly created: number
 }
 
+/** A request as it came: what a dialect finds the key and the call in. */
+export interface SandboxRequest {
+  readonly path: string
+  /** What follows the `?`; empty when there is nothing. */
+  readonly query: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
 export interface Dialect {
-  /** Whether calls to a model go to this path (without query). They are always POST. */
-  readonly isCall: (path: string) => boolean
-  /** The path that lists the models. */
-  readonly modelsPath: string
-  /** The credential in the headers (names in lower case), or `undefined` when there is none. */
-  readonly keyOf: (headers: Readonly<Record<string, unknown>>) => string | undefined
+  /** The credential of a request, or `undefined` when there is none. */
+  readonly keyOf: (request: SandboxRequest) => string | undefined
   /** Reads a call. `models`: the only ones there are; `undefined` when any will do. */
   readonly readCall: (
-    path: string,
+    request: SandboxRequest,
     body: string,
     models: ReadonlyArray<string> | undefined
   ) => Result.Result<SandboxCall, Refusal>
   readonly answer: (call: SandboxCall, answer: SandboxAnswer, identity: ReplyIdentity) => SandboxReply
+  /** The answer as a stream: `deltas` are the pieces of its text, at least one. */
+  readonly stream: (
+    call: SandboxCall,
+    answer: SandboxAnswer,
+    deltas: ReadonlyArray<string>,
+    identity: ReplyIdentity
+  ) => SandboxStream
+  /** What tells of a failure in the middle of a stream, after at least one of its frames. */
+  readonly streamError: string
   readonly refuse: (refusal: Refusal) => SandboxReply
-  readonly listModels: (models: ReadonlyArray<string>) => SandboxReply
-  /** The headers that tell every client of a server with a rate limit where it stands. */
-  readonly rateHeaders: (verdict: RateVerdict) => ReadonlyArray<string>
+  /** The headers that come with whatever is answered to a call. */
+  readonly callHeaders: (id: string) => ReadonlyArray<string>
+  /** The headers that tell how long a proper answer took. */
+  readonly timingHeaders: (latencyMs: number) => ReadonlyArray<string>
+  /** The headers that tell every client of a server with a rate limit where it stands; none when it has no such. */
+  readonly rateHeaders: (verdict: RateVerdict, unixMs: number) => ReadonlyArray<string>
 }

@@ -9,12 +9,14 @@ import { hint } from "./Hint.ts"
  * - `429`, `429-retry-after`: refused as by a rate limit, without and with a Retry-After header; at once;
  * - `503`, `529`: refused as overloaded; at once;
  * - `500`: the server's own error, after the latency;
- * - `reset`: the connection is reset (TCP RST) after the latency;
+ * - `reset`: the connection is reset (TCP RST) after the latency; a streamed answer after half of it;
  * - `stall`: the request is taken and never answered;
  * - `stall-body`: after the latency come the head and half of the body, and then nothing more;
- * - `truncated`: status 200 and JSON that ends in the middle; as HTTP the answer is whole;
+ * - `truncated`: status 200 and JSON that ends in the middle, or half of a stream; as HTTP the answer is whole;
  * - `empty`: status 200 without a body;
- * - `html`: status 502 with an HTML page, as from a proxy; after the latency.
+ * - `html`: status 502 with an HTML page, as from a proxy; after the latency;
+ * - `stream-error`: half of a streamed answer, and then the format's word for a failure; what is not streamed is
+ *   refused as overloaded (503) after the latency.
  */
 export const FaultName = Schema.Literals([
   "429",
@@ -27,7 +29,8 @@ export const FaultName = Schema.Literals([
   "stall-body",
   "truncated",
   "empty",
-  "html"
+  "html",
+  "stream-error"
 ])
 export type FaultName = typeof FaultName.Type
 

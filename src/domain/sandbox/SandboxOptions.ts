@@ -64,6 +64,14 @@ export const SandboxOptions = Schema.Struct({
   apiKeys: Schema.optional(Schema.Array(Schema.Redacted(Text))),
   /** Mean length of the answers in tokens (about four characters each). Default: 64. */
   answerTokens: whole(1, 1_000_000).pipe(Schema.withDecodingDefaultType(Effect.succeed(64))),
+  /** How many pieces the text of a streamed answer is cut into; fewer when it is shorter. Default: 8. */
+  streamChunks: whole(1, 10_000).pipe(Schema.withDecodingDefaultType(Effect.succeed(8))),
+  /**
+   * Time from each piece of a streamed answer to the next, the first of which then comes after the latency:
+   * milliseconds, written as a duration. Default: the pieces are spread evenly over the latency, so that the last one
+   * comes when an answer in one piece would.
+   */
+  chunkDelay: Schema.optional(DurationText),
   /** The models there are; others get a 404. Default: any model. */
   models: Schema.optional(Schema.NonEmptyArray(Text)),
   /** Most requests worked on at once; above it they get a 503. Default: no limit. */

@@ -4,9 +4,9 @@ import * as Schema from "effect/Schema"
 const Counts = Schema.Record(Schema.String, Schema.Int)
 
 /**
- * Counts since the start or the last reset, of requests to a model only (not of `/stats`, `/health`, `/v1/models`).
+ * Counts since the start or the last reset, of requests to a model only (not of `/stats`, `/control`, `/health`, `/v1/models`).
  *
- * `received` is always the sum of all `answered`, `aborted`, `inflight` and the `reset` in `faults`.
+ * `received` is always the sum of all `answered`, `aborted`, `cut`, `inflight` and the `reset` in `faults`.
  */
 export const SandboxStats = Schema.Struct({
   /** Requests whose head arrived, whatever became of them. */
@@ -17,7 +17,9 @@ export const SandboxStats = Schema.Struct({
   faults: Counts,
   /** Requests whose client went away before the answer was complete; those that were stalled included. */
   aborted: Schema.Int,
-  /** Requests that have neither been answered nor aborted. */
+  /** Requests whose connection the sandbox cut because it was told to be dead. */
+  cut: Schema.Int,
+  /** Requests that have neither been answered nor aborted, nor reset or cut. */
   inflight: Schema.Int,
   /** The largest `inflight` there was. */
   maxInflight: Schema.Int,
@@ -27,6 +29,11 @@ export const SandboxStats = Schema.Struct({
   overloaded: Schema.Int,
   /** Arrivals by calendar second (Unix time), oldest first, seconds without any left out; the last 3,600 of them. */
   perSecond: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int])),
+  /**
+   * Arrivals by tenths of a second, each by the Unix time in milliseconds at which it begins, oldest first, those
+   * without any left out; of the last 5 minutes before the last arrival.
+   */
+  perTenth: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int])),
   /** The most arrivals in any 1,000 ms, wherever they start (half-open), by a monotonic clock. */
   maxPerSlidingSecond: Schema.Int,
   /**
@@ -38,6 +45,13 @@ export const SandboxStats = Schema.Struct({
   promptTokens: Schema.Int,
   /** Tokens of the proper answers. */
   completionTokens: Schema.Int,
+  /**
+   * Tokens by calendar minute, each by the Unix time in seconds at which it begins, then prompts', then answers';
+   * oldest first, minutes without any left out; the last 1,440 of them. They count when the answer has been sent.
+   */
+  tokensPerMinute: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int, Schema.Int])),
+  /** The most tokens in any 60 s, wherever they start (half-open), by a monotonic clock: each maximum by itself. */
+  maxTokensPerSlidingMinute: Schema.Struct({ input: Schema.Int, output: Schema.Int, total: Schema.Int }),
   /** Requests to paths that the sandbox does not have: a client's base URL may be wrong. */
   unknownPaths: Schema.Int,
   /** Unix time of the first arrival in milliseconds; null when there was none. */

@@ -6,6 +6,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { formatDuration } from "../../domain/config/DurationText.ts"
 import { FaultName, formatFailureMix } from "../../domain/sandbox/FailureMix.ts"
 import { formatLatency } from "../../domain/sandbox/Latency.ts"
 import { SandboxError } from "../../domain/sandbox/SandboxError.ts"
@@ -64,6 +65,18 @@ const flags = {
     "answer-tokens",
     "Mean length of the answers in tokens, about four characters each. Default: 64"
   ).pipe(Flag.withDefault(64)),
+  streamChunks: number(
+    "stream-chunks",
+    "How many pieces the text of a streamed answer comes in, fewer when it is shorter. Default: 8"
+  ).pipe(Flag.withDefault(8)),
+  chunkDelay: Flag.String("chunk-delay").pipe(
+    Flag.withMetavar("TIME"),
+    Flag.withDescription(
+      "Time from each piece of a streamed answer to the next; the first then comes after the latency. " +
+        "Default: the pieces are spread evenly over the latency"
+    ),
+    Flag.optional
+  ),
   model: Flag.String("model").pipe(
     Flag.withMetavar("NAME"),
     Flag.withDescription("A model that there is, others get a 404; may be repeated. Default: any model"),
@@ -79,7 +92,15 @@ export const sandboxCommand = Command.make(
   "sandbox",
   flags,
   Effect.fnUntraced(function* (given) {
-    const { apiKeyEnv, model: models, requestsPerSecond, requestsPerMinute, maxConcurrency, ...plain } = given
+    const {
+      apiKeyEnv,
+      model: models,
+      requestsPerSecond,
+      requestsPerMinute,
+      maxConcurrency,
+      chunkDelay,
+      ...plain
+    } = given
     const apiKeys = yield* readKeys(apiKeyEnv)
     const options = yield* Effect.fromResult(
       settleOptions(
@@ -88,6 +109,7 @@ export const sandboxCommand = Command.make(
           requestsPerSecond: Option.getOrUndefined(requestsPerSecond),
           requestsPerMinute: Option.getOrUndefined(requestsPerMinute),
           maxConcurrency: Option.getOrUndefined(maxConcurrency),
+          chunkDelay: Option.getOrUndefined(chunkDelay),
           apiKeys,
           models: isNonEmpty(models) ? models : undefined
         },
@@ -98,13 +120,19 @@ export const sandboxCommand = Command.make(
     const model = options.models?.[0] ?? ANY_MODEL
     yield* Console.log(`sandbox listening on ${sandbox.url} (${describe(options)})`)
     yield* Console.log(`  use it:         genai-dispatcher run FILE --endpoint ${sandbox.url},model=${model}`)
-    yield* Console.log(`  what it sees:   curl ${sandbox.url.replace(/\/v1$/, "/stats")}`)
+    yield* Console.log(`  other formats:  ${baseUrls(sandbox.origin)}`)
+    yield* Console.log(`  what it sees:   curl ${sandbox.origin}/stats`)
+    yield* Console.log(`  take it down:   curl -d '{"mode":"refuse","for":"10s"}' ${sandbox.origin}/control`)
     return yield* Effect.never.pipe(
       Effect.ensuring(Effect.flatMap(sandbox.stats, (stats) => Console.log(`sandbox stopped: ${summarize(stats)}`)))
     )
   }, Effect.scoped)
 ).pipe(
-  Command.withDescription("Run a made-up LLM endpoint (OpenAI format) to try settings without spending money"),
+  Command.withDescription(
+    "Run a made-up LLM endpoint to try settings without spending money. It speaks the formats of OpenAI, Azure, " +
+      "Gemini, Vertex AI, Anthropic and Cloudflare at once, by path, streamed answers included. POST /control with " +
+      `{"mode": "up|refuse|hang|429|dead", "retryAfter"?: "3s", "for"?: "10s"} takes it down while it runs.`
+  ),
   Command.withExamples([
     {
       command: "genai-dispatcher sandbox --latency lognormal:200ms,0.5 --failures 429-retry-after=0.05,500=0.02",
@@ -116,6 +144,16 @@ export const sandboxCommand = Command.make(
     }
   ])
 )
+
+/** What to give as the base URL for each format besides OpenAI's. */
+const baseUrls = (origin: string): string =>
+  [
+    `anthropic ${origin}`,
+    `gemini ${origin}/v1beta`,
+    `vertex ${origin}/v1/projects/P/locations/L/publishers/google`,
+    `azure ${origin}/openai/deployments/D?api-version=V`,
+    `cloudflare ${origin}/client/v4/accounts/A/ai`
+  ].join(", ")
 
 /** The keys in the named variables; `undefined` when no variable is named. */
 const readKeys = Effect.fnUntraced(function* (
@@ -145,7 +183,7 @@ const isNonEmpty = (names: ReadonlyArray<string>): names is readonly [string, ..
 
 /** The settings that are not the default, in few words. */
 function describe(options: SandboxOptions): string {
-  const { failures, requestsPerSecond, requestsPerMinute, apiKeys, models, maxConcurrency } = options
+  const { failures, requestsPerSecond, requestsPerMinute, apiKeys, models, maxConcurrency, chunkDelay } = options
   return [
     `seed ${options.seed}`,
     `latency ${formatLatency(options.latency)}`,
@@ -153,6 +191,7 @@ function describe(options: SandboxOptions): string {
     requestsPerSecond !== undefined && `at most ${requestsPerSecond} requests/s`,
     requestsPerMinute !== undefined && `at most ${requestsPerMinute} requests/min`,
     maxConcurrency !== undefined && `at most ${maxConcurrency} at once`,
+    chunkDelay !== undefined && `${formatDuration(chunkDelay)} between pieces`,
     apiKeys !== undefined && `${apiKeys.length} accepted ${apiKeys.length === 1 ? "key" : "keys"}`,
     models !== undefined && `models ${models.join(", ")}`
   ]
@@ -168,6 +207,7 @@ function summarize(stats: SandboxStats): string {
     ...answers,
     ...(reset === undefined ? [] : [`${reset} reset`]),
     `${stats.aborted} aborted`,
+    ...(stats.cut === 0 ? [] : [`${stats.cut} cut`]),
     `${stats.inflight} in flight`,
     `at most ${stats.maxPerSlidingSecond}/s`
   ].join(", ")

@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { SandboxReply } from "../../domain/sandbox/Dialect.ts"
 import type { StatsRecorder } from "../../domain/sandbox/StatsRecorder.ts"
+import type { StreamScript } from "../../domain/sandbox/StreamScript.ts"
 
 /** What an exchange needs of the server. */
 export interface ExchangeContext {
@@ -15,7 +16,17 @@ export interface ExchangeContext {
   readonly onEnd: (exchange: Exchange) => void
 }
 
-/** Ends in exactly one way: answered, aborted by the client, reset, or dropped because the server closes. */
+export interface PlayEvents {
+  /** The head goes out. */
+  readonly onBegin: () => void
+  /** As for `reply`. */
+  readonly onSent: () => void
+}
+
+/** A reset that comes together with the last bytes would keep them from the client. */
+const LEAST_MS_BEFORE_RESET = 5
+
+/** Ends in exactly one way: answered, aborted by the client, reset, cut, or dropped because the server closes. */
 export class Exchange {
   private readonly context: ExchangeContext
   private timer: NodeJS.Timeout | undefined
@@ -39,13 +50,38 @@ export class Exchange {
     else this.timer = setTimeout(then, millis)
   }
 
-  /** Answers; counts when the last byte was handed to the system. */
-  reply(reply: SandboxReply, extraHeaders: ReadonlyArray<string> = []): void {
+  /** Answers; counts, and tells `onSent`, when the last byte was handed to the system. */
+  reply(reply: SandboxReply, extraHeaders: ReadonlyArray<string> = [], onSent?: () => void): void {
     if (this.ended) return
     this.writeHead(reply, extraHeaders)
-    this.context.response.end(reply.body, () => {
-      if (this.end()) this.recorder.answer(reply.status)
-    })
+    this.context.response.end(reply.body, () => this.answered(reply.status, onSent))
+  }
+
+  /** Plays a streamed answer with status 200, of whose latency nothing has passed yet. */
+  play(script: StreamScript, headers: ReadonlyArray<string>, events: PlayEvents): void {
+    const { frames, firstMs, gapMs, ending } = script
+    const { response } = this.context
+    const started = performance.now()
+    let sent = 0
+    const next = (): void => {
+      // Frames that are due together, because a gap is shorter than a timer can be, go together.
+      const passed = performance.now() - started
+      const from = sent
+      while (sent < frames.length && firstMs + sent * gapMs <= passed + 1) sent += 1
+      const text = frames.slice(from, sent).join("")
+      if (!response.headersSent) {
+        events.onBegin()
+        response.writeHead(200, [...headers, ...this.context.headers])
+      }
+      if (sent === frames.length && ending === "end") {
+        response.end(text, () => this.answered(200, events.onSent))
+        return
+      }
+      if (text !== "") response.write(text)
+      if (sent < frames.length) this.after(Math.max(1, firstMs + sent * gapMs - passed), next)
+      else if (ending === "reset") this.after(Math.max(LEAST_MS_BEFORE_RESET, gapMs), () => this.reset())
+    }
+    this.after(firstMs, next)
   }
 
   /** Sends the head and half of the body, and leaves it at that. */
@@ -67,9 +103,20 @@ export class Exchange {
     if (this.end()) this.recorder.abort()
   }
 
+  /** The server is told to be dead; whoever says so ends the connection. */
+  cut(): void {
+    if (this.end()) this.recorder.cutOff()
+  }
+
   /** The server closes: nothing more is sent or counted. */
   drop(): void {
     this.end()
+  }
+
+  private answered(status: number, onSent: (() => void) | undefined): void {
+    if (!this.end()) return
+    this.recorder.answer(status)
+    onSent?.()
   }
 
   private writeHead(reply: SandboxReply, extraHeaders: ReadonlyArray<string>): void {

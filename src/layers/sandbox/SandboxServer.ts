@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { openAiDialect } from "../../domain/sandbox/dialects/OpenAi.ts"
+import { settleControl } from "../../domain/sandbox/Control.ts"
 import { SandboxError } from "../../domain/sandbox/SandboxError.ts"
 import { type SandboxInput, type SandboxOptions, settleOptions } from "../../domain/sandbox/SandboxOptions.ts"
 import { Sandbox } from "../../services/Sandbox.ts"
@@ -26,14 +26,17 @@ export const serve = Effect.fnUntraced(function* (
   options: SandboxOptions
 ): Effect.fn.Return<Sandbox["Service"], SandboxError, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const handler = makeRequestHandler(options, openAiDialect, clock)
+  const handler = makeRequestHandler(options, clock)
   const address = yield* Effect.acquireRelease(listen(handler, options), ({ server }) => close(handler, server))
   const host = options.host.includes(":") ? `[${options.host}]` : options.host
+  const origin = `http://${host}:${address.port}`
   return Sandbox.of({
-    url: `http://${host}:${address.port}/v1`,
+    url: `${origin}/v1`,
+    origin,
     port: address.port,
     stats: Effect.sync(handler.stats),
-    reset: Effect.sync(handler.reset)
+    reset: Effect.sync(handler.reset),
+    control: (order) => Effect.map(Effect.fromResult(settleControl(order)), (settled) => handler.control(settled))
   })
 })
 
@@ -44,6 +47,7 @@ export const layer = (input: SandboxInput = {}): Layer.Layer<Sandbox, SandboxErr
 const listen = (handler: RequestHandler, options: SandboxOptions) =>
   Effect.callback<{ readonly server: Server; readonly port: number }, SandboxError>((resume) => {
     const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, handler.handle)
+    server.on("connection", handler.connect)
     server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(toSandboxError(error, options))))
     server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
       const { port } = server.address() as AddressInfo

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { makeAnswer, type SandboxCall } from "../../../src/domain/sandbox/Answer.ts"
+import { deltasOf, makeAnswer } from "../../../src/domain/sandbox/Answer.ts"
 
-const call = (texts: ReadonlyArray<string>, maxTokens?: number): SandboxCall => ({ model: "m", texts, maxTokens })
+const call = (texts: ReadonlyArray<string>, maxTokens?: number) => ({ texts, maxTokens })
 
 describe("makeAnswer", () => {
   it("gives the same answer for the same seed and prompt, and another for another", () => {
@@ -40,6 +40,18 @@ describe("makeAnswer", () => {
         answer.promptTokens,
         texts.reduce((sum, text) => sum + Math.ceil(text.length / 4) + 4, 0)
       )
+    }
+  )
+
+  it.prop(
+    "cuts texts into pieces of nearly the same length, which joined are the text",
+    [Schema.String, Schema.Literals([1, 2, 3, 7, 100])],
+    ([text, count]) => {
+      const deltas = deltasOf(text, count)
+      assert.strictEqual(deltas.join(""), text)
+      assert.strictEqual(deltas.length, Math.max(1, Math.min(count, text.length)))
+      const lengths = deltas.map((delta) => delta.length)
+      assert.isAtMost(Math.max(...lengths) - Math.min(...lengths), 1)
     }
   )
 })

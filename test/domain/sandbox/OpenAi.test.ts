@@ -4,8 +4,10 @@ import { goDuration, openAiDialect } from "../../../src/domain/sandbox/dialects/
 
 const user = { role: "user", content: "hi" }
 
+const request = { path: "/v1/chat/completions", query: "", headers: {} }
+
 const read = (body: unknown, models?: ReadonlyArray<string>) =>
-  openAiDialect.readCall("/v1/chat/completions", typeof body === "string" ? body : JSON.stringify(body), models)
+  openAiDialect.readCall(request, typeof body === "string" ? body : JSON.stringify(body), models)
 
 const decodeError = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ error: Schema.Record(Schema.String, Schema.Unknown) }))
@@ -42,7 +44,7 @@ describe("the OpenAI dialect", () => {
           stream: false
         })
       ),
-      { model: "m", texts: ["short", "a", "hi"], maxTokens: 9 }
+      { model: "m", texts: ["short", "a", "hi"], maxTokens: 9, stream: false, streamUsage: false }
     )
     assert.strictEqual(
       Result.getOrThrow(read({ model: "m", messages: [user], max_tokens: 9, max_completion_tokens: 7 })).maxTokens,
@@ -103,7 +105,16 @@ describe("the OpenAI dialect", () => {
       { param: "max_tokens", code: "integer_below_min_value" }
     ],
     ["a token limit in words", { model: "m", messages: [user], max_tokens: "9" }, { code: "invalid_type" }],
-    ["streaming", { model: "m", messages: [user], stream: true }, { param: "stream", code: "unsupported_value" }]
+    [
+      "a stream flag in words",
+      { model: "m", messages: [user], stream: "yes" },
+      { param: "stream", code: "invalid_type" }
+    ],
+    [
+      "stream options without a stream",
+      { model: "m", messages: [user], stream_options: { include_usage: true } },
+      { param: "stream_options", code: "invalid_value" }
+    ]
   ]
   for (const [what, body, expected] of table) {
     it(`refuses ${what}`, () => {
@@ -125,7 +136,7 @@ describe("the OpenAI dialect", () => {
 
   it.prop("writes answers that are valid JSON whatever the model is called", [Schema.String], ([model]) => {
     const reply = openAiDialect.answer(
-      { model, texts: [], maxTokens: undefined },
+      { model, texts: [], maxTokens: undefined, stream: false, streamUsage: false },
       { text: 'a "b" \\ c', promptTokens: 3, completionTokens: 4, cut: true },
       { id: "1", created: 5 }
     )
@@ -148,10 +159,11 @@ describe("the OpenAI dialect", () => {
   })
 
   it("finds the key in the Authorization header", () => {
-    assert.strictEqual(openAiDialect.keyOf({ authorization: "Bearer abc" }), "abc")
-    assert.strictEqual(openAiDialect.keyOf({ authorization: "bearer  abc " }), "abc")
-    assert.isUndefined(openAiDialect.keyOf({ authorization: "Basic abc" }))
-    assert.isUndefined(openAiDialect.keyOf({}))
+    const keyOf = (headers: Record<string, string>) => openAiDialect.keyOf({ ...request, headers })
+    assert.strictEqual(keyOf({ authorization: "Bearer abc" }), "abc")
+    assert.strictEqual(keyOf({ authorization: "bearer  abc " }), "abc")
+    assert.isUndefined(keyOf({ authorization: "Basic abc" }))
+    assert.isUndefined(keyOf({}))
   })
 
   it("tells the retry hint in whole seconds, and exactly where that says more", () => {

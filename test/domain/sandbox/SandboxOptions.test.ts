@@ -18,7 +18,8 @@ describe("settleOptions", () => {
       latency: { _tag: "fixed", ms: 0 },
       failures: [],
       retryAfter: 1000,
-      answerTokens: 64
+      answerTokens: 64,
+      streamChunks: 8
     })
   })
 

@@ -46,14 +46,17 @@ describe("sandboxCommand", () => {
   it.live("says where it listens and how to use it, serves until it is interrupted, and sums up", () =>
     Effect.gen(function* () {
       const running = yield* Effect.forkChild(run("--port", "0", "--seed", "7", "--failures", "529=1", "--model", "m"))
-      const [listening, use, look] = yield* lines(3)
+      const [listening, use, others, look, down] = yield* lines(5)
       const url = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(String(listening))?.[0] ?? ""
       assert.strictEqual(listening, `sandbox listening on ${url} (seed 7, latency fixed:0ms, failures 529=1, models m)`)
       assert.include(use, `genai-dispatcher run FILE --endpoint ${url},model=m`)
-      assert.include(look, `curl ${url.replace("/v1", "/stats")}`)
+      const origin = url.replace("/v1", "")
+      assert.include(others, `gemini ${origin}/v1beta`)
+      assert.include(look, `curl ${origin}/stats`)
+      assert.include(down, `${origin}/control`)
       assert.strictEqual(yield* post(url), 529)
       yield* Fiber.interrupt(running)
-      const last = (yield* lines(4)).at(-1)
+      const last = (yield* lines(6)).at(-1)
       assert.strictEqual(last, "sandbox stopped: 1 received, 1 x 529, 0 aborted, 0 in flight, at most 1/s")
       const refused = yield* Effect.exit(post(url))
       assert.strictEqual(refused._tag, "Failure")
@@ -63,7 +66,7 @@ describe("sandboxCommand", () => {
   it.live("accepts the keys in the variables that it is given, repeated or with commas, and prints none", () =>
     Effect.gen(function* () {
       yield* Effect.forkChild(run("--port", "0", "--api-key-env", "FIRST_KEY,SECOND_KEY", "--api-key-env", "FIRST_KEY"))
-      const printed = (yield* lines(3)).join("\n")
+      const printed = (yield* lines(5)).join("\n")
       const url = /http:\S+\/v1/.exec(printed)?.[0] ?? ""
       assert.strictEqual(yield* post(url, "sk-first"), 200)
       assert.strictEqual(yield* post(url, "sk-second"), 200)
@@ -77,6 +80,8 @@ describe("sandboxCommand", () => {
     [["--failures", "stalled=0.1"], '--failures: "stalled" is no failure; did you mean "stall"?'],
     [["--retry-after", "soon"], '--retry-after: "soon" is not a duration'],
     [["--requests-per-minute", "0"], "--requests-per-minute: must be a whole number from 1 "],
+    [["--stream-chunks", "0"], "--stream-chunks: must be a whole number from 1 "],
+    [["--chunk-delay", "5"], "--chunk-delay: 5 has no unit"],
     [["--answer-tokens", "0"], "--answer-tokens: must be a whole number from 1 "],
     [["--model", ""], "--model: must not be empty"],
     [["--api-key-env", "NO_KEY"], '--api-key-env: the environment variable "NO_KEY" is not set'],

@@ -43,7 +43,7 @@ describe("SandboxServer", () => {
       assert.strictEqual(answer.headers["content-type"], "application/json")
       assert.match(String(answer.headers["x-request-id"]), /^req_[0-9a-f]{32}$/)
       const completion = yield* decodeCompletion(answer.body)
-      const expected = makeAnswer(5, { model: "", texts: ["Why is the sky blue?"], maxTokens: undefined }, 20)
+      const expected = makeAnswer(5, { texts: ["Why is the sky blue?"], maxTokens: undefined }, 20)
       assert.strictEqual(completion.model, 'a "model"')
       assert.strictEqual(completion.choices[0].message.content, expected.text)
       assert.strictEqual(completion.usage.completion_tokens, expected.completionTokens)

@@ -1,13 +1,11 @@
 /**
- * OpenAI's chat completions, non-streaming, with the error bodies and headers of the real API
+ * OpenAI's chat completions with the error bodies and headers of the real API
  * (platform.openai.com/docs/api-reference/chat, .../guides/error-codes, .../guides/rate-limits).
  */
 import * as Result from "effect/Result"
-import type { SandboxAnswer, SandboxCall } from "../Answer.ts"
-import type { Dialect, Refusal, ReplyIdentity, SandboxReply } from "../Dialect.ts"
+import type { Dialect, Refusal, SandboxReply } from "../Dialect.ts"
+import { bearerOf, completion, completionFrames, EVENT_HEADERS, JSON_HEADERS, retryHeaders } from "./ChatCompletion.ts"
 import { readChatCompletion } from "./OpenAiRequest.ts"
-
-const JSON_HEADERS: ReadonlyArray<string> = ["content-type", "application/json"]
 
 /** The body of every error: `{"error": {...}}`, where absent facts are null. */
 const error = (
@@ -24,36 +22,33 @@ const error = (
 })
 
 export const openAiDialect: Dialect = {
-  isCall: (path) => path === "/v1/chat/completions",
+  keyOf: (request) => bearerOf(request.headers),
 
-  modelsPath: "/v1/models",
-
-  keyOf: (headers) => {
-    const { authorization } = headers
-    return typeof authorization === "string" && /^bearer /i.test(authorization)
-      ? authorization.slice(7).trim()
-      : undefined
-  },
-
-  readCall: (_path, body, models) =>
+  readCall: (_request, body, models) =>
     Result.flatMap(readChatCompletion(body), (call) =>
       models === undefined || models.includes(call.model)
         ? Result.succeed(call)
         : Result.fail({ kind: "unknown-model", model: call.model })
     ),
 
-  answer: (call: SandboxCall, answer: SandboxAnswer, identity: ReplyIdentity) => ({
+  answer: (call, answer, identity) => ({
     status: 200,
     headers: JSON_HEADERS,
-    // By hand, which costs far less than JSON.stringify of the whole: it is done for every request.
-    body:
-      `{"id":"chatcmpl-${identity.id}","object":"chat.completion","created":${identity.created},` +
-      `"model":${JSON.stringify(call.model)},"choices":[{"index":0,"message":{"role":"assistant",` +
-      `"content":${JSON.stringify(answer.text)},"refusal":null},"logprobs":null,` +
-      `"finish_reason":"${answer.cut ? "length" : "stop"}"}],"usage":{"prompt_tokens":${answer.promptTokens},` +
-      `"completion_tokens":${answer.completionTokens},` +
-      `"total_tokens":${answer.promptTokens + answer.completionTokens}},"system_fingerprint":"fp_sandbox"}`
+    body: completion(call, answer, identity)
   }),
+
+  stream: (call, answer, deltas, identity) => ({
+    headers: EVENT_HEADERS,
+    frames: completionFrames(call, answer, deltas, identity)
+  }),
+
+  streamError:
+    'data: {"error":{"message":"The server had an error while processing your request. Sorry about that!",' +
+    '"type":"server_error","param":null,"code":null}}\n\n',
+
+  callHeaders: (id) => ["x-request-id", `req_${id}`],
+
+  timingHeaders: (latencyMs) => ["openai-processing-ms", String(Math.round(latencyMs))],
 
   refuse: (refusal: Refusal) => {
     switch (refusal.kind) {
@@ -95,7 +90,7 @@ export const openAiDialect: Dialect = {
           "requests",
           "rate_limit_exceeded",
           null,
-          refusal.retryAfterMs === undefined ? [] : retryHeaders(refusal.retryAfterMs)
+          retryHeaders(refusal.retryAfterMs)
         )
       case "overloaded":
         return error(
@@ -108,15 +103,6 @@ export const openAiDialect: Dialect = {
         return error(500, "The server had an error while processing your request. Sorry about that!", "server_error")
     }
   },
-
-  listModels: (models) => ({
-    status: 200,
-    headers: JSON_HEADERS,
-    body: JSON.stringify({
-      object: "list",
-      data: models.map((id) => ({ id, object: "model", created: 0, owned_by: "sandbox" }))
-    })
-  }),
 
   rateHeaders: (verdict) => [
     "x-ratelimit-limit-requests",
@@ -141,12 +127,15 @@ function rateLimitMessage(refusal: Extract<Refusal, { readonly kind: "rate-limit
   return `Rate limit reached${limit}. ${advice}`
 }
 
-/** `retry-after` in whole seconds, rounded up, and the exact `retry-after-ms` where that says more. */
-function retryHeaders(retryAfterMs: number): ReadonlyArray<string> {
-  const millis = Math.ceil(retryAfterMs)
-  const whole = ["retry-after", String(Math.ceil(millis / 1000))]
-  return millis % 1000 === 0 ? whole : [...whole, "retry-after-ms", String(millis)]
-}
+/** The answer to `GET /v1/models`. */
+export const listOpenAiModels = (models: ReadonlyArray<string>): SandboxReply => ({
+  status: 200,
+  headers: JSON_HEADERS,
+  body: JSON.stringify({
+    object: "list",
+    data: models.map((id) => ({ id, object: "model", created: 0, owned_by: "sandbox" }))
+  })
+})
 
 /** A duration as Go prints it, in whole milliseconds rounded up: `12ms`, `1.5s`, `6m0s`, `1h0m0s`. */
 export function goDuration(millis: number): string {

@@ -5,25 +5,22 @@
  */
 import * as Result from "effect/Result"
 import type { SandboxCall } from "../Answer.ts"
-import type { Refusal } from "../Dialect.ts"
-
-type Invalid = Extract<Refusal, { readonly kind: "invalid" }>
-type Fields = Readonly<Record<string, unknown>>
+import { type Invalid, invalid, isFields, isGiven, parseJson } from "./Fields.ts"
 
 const ROLES: ReadonlyArray<unknown> = ["system", "developer", "user", "assistant", "tool", "function"]
 
-export function readChatCompletion(body: string): Result.Result<SandboxCall, Invalid> {
-  let json: unknown
-  try {
-    json = JSON.parse(body)
-  } catch {
+/** `deployment`: what stands for the model where the path names it, as with Azure. */
+export function readChatCompletion(body: string, deployment?: string): Result.Result<SandboxCall, Invalid> {
+  const json = parseJson(body)
+  if (json === undefined) {
     return invalid(
       "We could not parse the JSON body of your request. The API expects a JSON payload, but what was sent was not " +
         "valid JSON."
     )
   }
   if (!isFields(json)) return wrongType("the request body", "an object", json)
-  const { model, messages, stream, temperature, max_completion_tokens } = json
+  const { messages, stream, stream_options, temperature, max_completion_tokens } = json
+  const model = deployment ?? json["model"]
   if (model === undefined || model === null || model === "") return invalid("you must provide a model parameter")
   if (typeof model !== "string") return wrongType("'model'", "a string", model, "model")
   if (messages === undefined) {
@@ -31,8 +28,15 @@ export function readChatCompletion(body: string): Result.Result<SandboxCall, Inv
   }
   const texts = readMessages(messages)
   if (Result.isFailure(texts)) return Result.fail(texts.failure)
-  if (stream === true) {
-    return invalid("The sandbox does not stream answers: leave out 'stream'.", "stream", "unsupported_value")
+  if (isGiven(stream) && typeof stream !== "boolean") {
+    return wrongType("'stream'", "a boolean", stream, "stream")
+  }
+  if (isGiven(stream_options) && stream !== true) {
+    return invalid(
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+      "stream_options",
+      "invalid_value"
+    )
   }
   if (isGiven(temperature)) {
     if (typeof temperature !== "number") return wrongType("'temperature'", "a decimal", temperature, "temperature")
@@ -40,12 +44,19 @@ export function readChatCompletion(body: string): Result.Result<SandboxCall, Inv
   }
   const limit = isGiven(max_completion_tokens) ? "max_completion_tokens" : "max_tokens"
   const maxTokens = json[limit]
-  if (!isGiven(maxTokens)) return Result.succeed({ model, texts: texts.success, maxTokens: undefined })
+  const call: SandboxCall = {
+    model,
+    texts: texts.success,
+    maxTokens: undefined,
+    stream: stream === true,
+    streamUsage: isFields(stream_options) && stream_options["include_usage"] === true
+  }
+  if (!isGiven(maxTokens)) return Result.succeed(call)
   if (typeof maxTokens !== "number" || !Number.isInteger(maxTokens)) {
     return wrongType(`'${limit}'`, "an integer", maxTokens, limit)
   }
   if (maxTokens < 1) return outOfRange(limit, "integer", maxTokens, 1, Number.POSITIVE_INFINITY)
-  return Result.succeed({ model, texts: texts.success, maxTokens })
+  return Result.succeed({ ...call, maxTokens })
 }
 
 function readMessages(messages: unknown): Result.Result<ReadonlyArray<string>, Invalid> {
@@ -89,19 +100,6 @@ function readMessages(messages: unknown): Result.Result<ReadonlyArray<string>, I
   }
   return Result.succeed(texts)
 }
-
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-const invalid = (message: string, param?: string, code?: string): Result.Result<never, Invalid> =>
-  Result.fail({
-    kind: "invalid",
-    message,
-    ...(param === undefined ? undefined : { param }),
-    ...(code === undefined ? undefined : { code })
-  })
 
 function wrongType(what: string, expected: string, value: unknown, param?: string): Result.Result<never, Invalid> {
   return invalid(
