@@ -31,6 +31,8 @@ export class Pool<Request, Response, Error> {
   /** The priority group of each lane, the higher the better. */
   private readonly groups: ReadonlyArray<number>
   private readonly anyLane: Tiers
+  /** `anyLane`, of the lanes with room now. */
+  private readonly anyOpenLane: Tiers
   private readonly wakeList = new WakeList()
   private readonly onIdle = new Set<Deferred.Deferred<void>>()
   private arrivals = 0
@@ -49,6 +51,7 @@ export class Pool<Request, Response, Error> {
     this.groups = priorityGroups(settings.lanes)
     const tiers = this.groups.map((group) => tierOf(group, false))
     this.anyLane = (index) => tiers[index]!
+    this.anyOpenLane = (index) => (lanes[index]!.hasRoom ? tiers[index]! : 0)
   }
 
   submit(request: Request, options: SubmitOptions | undefined): Effect.Effect<Response, Error | DispatchError> {
@@ -155,7 +158,7 @@ export class Pool<Request, Response, Error> {
       lane.waiting.delete(job)
       this.waiting.delete(job)
       // The policy keeps the books for `weighted`; for a pinned job it has no choice.
-      const chosen = this.selector.select((index) => this.tierNow(job.tier, index))
+      const chosen = this.select(job.tier)
       ;(this.lanes[chosen] ?? lane).enqueue(job)
     }
   }
@@ -222,7 +225,7 @@ export class Pool<Request, Response, Error> {
     const rejection = this.rejection(tiers)
     if (rejection !== undefined) return Effect.fail(rejection)
     // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
-    const index = this.selector.select((lane) => this.tierNow(tiers, lane))
+    const index = this.select(tiers)
     if (index === -1 && this.settings.onFull === "fail") return Effect.fail(rejected(new QueueFull({})))
     this.active++
     const lane = this.lanes[index]
@@ -313,8 +316,11 @@ export class Pool<Request, Response, Error> {
     return pinned.order < any.order ? pinned : any
   }
 
-  private tierNow(tiers: Tiers, index: number): Tier {
-    return this.lanes[index]!.hasRoom ? tiers(index) : 0
+  /** The best lane with room; -1 when there is none. */
+  private select(tiers: Tiers): number {
+    return this.selector.select(
+      tiers === this.anyLane ? this.anyOpenLane : (index) => (this.lanes[index]!.hasRoom ? tiers(index) : 0)
+    )
   }
 
   private eligible(options: SubmitOptions | undefined): Tiers {
