@@ -9,7 +9,7 @@ import type { Prices } from "../genai/Prices.ts"
 import type { WireTimeouts } from "../providers/Wire.ts"
 
 /** The dialects that endpoints speak. */
-export type EndpointKind = "openai" | "gemini" | "vertex" | "raw"
+export type EndpointKind = "openai" | "azure" | "gemini" | "vertex" | "anthropic" | "cloudflare" | "raw"
 
 /** Rate limits of one endpoint; every send counts, retries too. Absent means unlimited. */
 export interface EndpointLimits {

@@ -54,4 +54,5 @@ export const merge = (base: Members, over: Members): Members => {
 export const without = (members: Members, names: ReadonlyArray<string>): Members =>
   Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)))
 
-export const isMembers = (value: unknown): value is Members => isObject(value) && !Array.isArray(value)
+/** Whether a value is a JSON object. */
+export const isMembers: (value: unknown) => value is Members = isObject

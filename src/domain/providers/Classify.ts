@@ -43,11 +43,17 @@ const byCode = (status: number, { code = "", type = "" }: ErrorFacts): number | 
   if (QUOTA_CODES.has(code) || QUOTA_CODES.has(type)) return 402
   if (code === "invalid_api_key" || type === "invalid_api_key") return 401
   if (type === "overloaded") return 503
-  if (code === "model_not_found") return 404
+  if (code === "model_not_found" || type === "model_not_found") return 404
   return undefined
 }
 
-const QUOTA_CODES = new Set(["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "daily_quota"])
+const QUOTA_CODES = new Set([
+  "insufficient_quota",
+  "billing_hard_limit_reached",
+  "billing_not_active",
+  "daily_quota",
+  "billing_error"
+])
 
 /** The status that an error in a successful answer stands for: its code when it is one, else by its words. */
 const statusWithin = ({ code = "", type = "" }: ErrorFacts): number => {
@@ -62,7 +68,7 @@ const STATUS_OF_WORDS: ReadonlyArray<readonly [pattern: RegExp, status: number]>
   [/api_key|authenticat|permission|unauthorized|forbidden/, 401],
   [/not_?found/, 404],
   [/overloaded|unavailable|capacity/, 503],
-  [/invalid|context_length|bad_?request/, 400]
+  [/invalid|context_length|too_large|bad_?request/, 400]
 ]
 
 const byStatus = (status: number, facts: ErrorFacts): GenAiErrorReason => {

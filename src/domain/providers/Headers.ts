@@ -8,13 +8,14 @@ export type Authenticate = (credential: string) => readonly [name: string, value
 export const bearer: Authenticate = (credential) => ["authorization", `Bearer ${credential}`]
 
 /**
- * The headers for a credential: JSON both ways, the credential, and the endpoint's own, which win.
+ * The headers for a credential: JSON both ways, what the `dialect` always sends, the credential, and the endpoint's own, which win.
  *
  * The result is kept while the credential stays the same: nearly always for the endpoint's whole life.
  */
 export const makeHeaders = (
   target: ProviderTarget,
-  authenticate: Authenticate
+  authenticate: Authenticate,
+  dialect: ReadonlyArray<readonly [name: string, value: string]> = []
 ): ((credential: Credential) => ReadonlyArray<string>) => {
   const own = Object.entries(target.headers).map(([name, value]) => [name.toLowerCase(), value] as const)
   const build = (credential: Credential): ReadonlyArray<string> =>
@@ -23,6 +24,7 @@ export const makeHeaders = (
         ["content-type", "application/json"],
         ["accept", "application/json"],
         ["user-agent", "genai-dispatcher"],
+        ...dialect,
         ...(credential === undefined ? [] : [authenticate(credential)]),
         ...own
       ])

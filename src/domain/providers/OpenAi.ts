@@ -13,7 +13,7 @@ import * as Failures from "./Failures.ts"
 import { type Authenticate, bearer, makeHeaders } from "./Headers.ts"
 import * as Json from "./Json.ts"
 import { events, readAnswer } from "./OpenAiAnswer.ts"
-import { messagesJson } from "./OpenAiMessages.ts"
+import { messagesOf } from "./OpenAiMessages.ts"
 import type { EncodeMode, MakeProvider, Provider, ProviderFailure, ProviderTarget } from "./Provider.ts"
 
 /**
@@ -56,15 +56,12 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
   const bodyFor = (request: GenAiRequest, mode: EncodeMode): Result.Result<string, ProviderFailure> => {
     const { native, extra } = request
     if (native?.family === "openai") return Body.writeWith(nativeBody(native.body, mode), extra, ["stream"])
-    if (request.messages.length === 0) {
-      return Result.fail(Failures.invalidRequest("the request has no messages (`body` is for endpoints of kind raw)"))
-    }
+    const messages = messagesOf(request)
+    if (Result.isFailure(messages)) return Result.fail(messages.failure)
     if (needsModel && request.model === undefined && defaultModel === undefined) {
       return Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
     }
-    const messages = messagesJson(request)
-    if (Result.isFailure(messages)) return Result.fail(messages.failure)
-    const json = `${prefixFor(request)}${mode === "stream" ? streamingJson : ""}"messages":${messages.success}}`
+    const json = `${prefixFor(request)}${mode === "stream" ? streamingJson : ""}"messages":${JSON.stringify(messages.success)}}`
     return extra === undefined ? Result.succeed(json) : Body.extend(json, extra, ["stream"])
   }
 

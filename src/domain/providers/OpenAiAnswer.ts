@@ -40,7 +40,8 @@ const textOf = (content: unknown): string | undefined => {
   return Json.text(content)
 }
 
-const usageOf = (usage: unknown): Usage | undefined => {
+/** The token counts of a `usage`; Cloudflare's has the same names. */
+export const usageOf = (usage: unknown): Usage | undefined => {
   if (!isObject(usage)) return undefined
   const inputTokens = Json.count(Json.field(usage, "prompt_tokens"))
   const cachedInputTokens = Json.count(Json.field(Json.field(usage, "prompt_tokens_details"), "cached_tokens"))

@@ -4,11 +4,17 @@ import type { ChatMessage, GenAiRequest, Part } from "../genai/GenAiRequest.ts"
 import * as Failures from "./Failures.ts"
 import type { ProviderFailure } from "./Provider.ts"
 
-/** The `messages` as JSON: the system prompt first. Fails for files that the API has no way to take. */
-export const messagesJson = ({ system, messages }: GenAiRequest): Result.Result<string, ProviderFailure> => {
+/** The `messages`, the system prompt first. Fails without any, and for files that the API has no way to take. */
+export const messagesOf = ({
+  system,
+  messages
+}: GenAiRequest): Result.Result<ReadonlyArray<unknown>, ProviderFailure> => {
+  if (messages.length === 0) {
+    return Result.fail(Failures.invalidRequest("the request has no messages (`body` is for endpoints of kind raw)"))
+  }
   const all: ReadonlyArray<ChatMessage> =
     system === undefined ? messages : [{ role: "system", content: system }, ...messages]
-  if (all.every(({ content }) => typeof content === "string")) return Result.succeed(JSON.stringify(all))
+  if (all.every(({ content }) => typeof content === "string")) return Result.succeed(all)
   const problem = all
     .flatMap(({ content }) => (typeof content === "string" ? [] : content))
     .map(problemOf)
@@ -18,7 +24,7 @@ export const messagesJson = ({ system, messages }: GenAiRequest): Result.Result<
     role,
     content: typeof content === "string" ? content : content.map(wordsOf)
   }))
-  return Result.succeed(JSON.stringify(worded))
+  return Result.succeed(worded)
 }
 
 const problemOf = (part: Part): string | undefined => {
