@@ -1,4 +1,5 @@
 /** Requests in the words of Gemini's `generateContent`. */
+import { isObject } from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { ChatMessage, GenAiRequest, Part } from "../genai/GenAiRequest.ts"
 import * as Body from "./Body.ts"
@@ -14,7 +15,7 @@ export const makeEncodeBody = (parameters: Body.Members): EncodeBody => {
   const { generationConfig, ...own } = pick(named, (name) => MEMBERS.has(name))
   const config = Body.merge(
     pick(named, (name) => !MEMBERS.has(name) && !IGNORED.has(name)),
-    Body.isMembers(generationConfig) ? generationConfig : {}
+    isObject(generationConfig) ? generationConfig : {}
   )
 
   return (request) => {
