@@ -32,7 +32,7 @@ const error = (type: string, text: string): string =>
   JSON.stringify({ type: "error", error: { type, message: text }, request_id: "req_1" })
 
 /** Events as Anthropic names them: by their type. */
-const events = (...documents: ReadonlyArray<{ readonly type: string }>): string =>
+const events = (...documents: ReadonlyArray<{ readonly type: string; readonly [name: string]: unknown }>): string =>
   documents.map((document) => `event: ${document.type}\ndata: ${JSON.stringify(document)}\n\n`).join("")
 
 const start = {
@@ -189,9 +189,9 @@ conformance({
         "with thoughts before the text",
         events(
           start,
-          { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "" } } as const,
-          { type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "Well" } } as const,
-          { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "x" } } as const,
+          { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "" } },
+          { type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "Well" } },
+          { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "x" } },
           blockStop,
           { ...textStart, index: 1 },
           delta("Hi."),
@@ -205,8 +205,8 @@ conformance({
         "a tool call, which has no text",
         events(
           start,
-          { type: "content_block_start", content_block: { type: "tool_use", id: "t", name: "f", input: {} } } as const,
-          { type: "content_block_delta", delta: { type: "input_json_delta", partial_json: "{}" } } as const,
+          { type: "content_block_start", content_block: { type: "tool_use", id: "t", name: "f", input: {} } },
+          { type: "content_block_delta", delta: { type: "input_json_delta", partial_json: "{}" } },
           blockStop,
           end(undefined, "tool_use"),
           stop
