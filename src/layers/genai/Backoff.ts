@@ -1,11 +1,15 @@
-/** How long a request waits before its next attempt: exponential with full jitter, and at least what was asked for. */
+/**
+ * How long a request waits before its next attempt: exponential with full jitter.
+ *
+ * What a provider asks to wait is not its request's business: its endpoint takes no requests for that long, and another
+ * one may have the request at once.
+ */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { RetryConfig } from "../../domain/config/DispatcherConfig.ts"
-import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { AttemptFailed } from "./Attempt.ts"
 
 /**
@@ -16,16 +20,14 @@ import type { AttemptFailed } from "./Attempt.ts"
  */
 export const backoff = (config: RetryConfig) =>
   Schedule.exponential(config.baseMs, config.factor).pipe(
-    Schedule.setInputType<AttemptFailed | DispatchError>(),
+    Schedule.setInputType<AttemptFailed>(),
     Schedule.modifyDelay(({ duration, input }) => {
-      if (input._tag === "DispatchError" || input.reason.retry === "elsewhere") return Effect.succeed(Duration.zero)
+      if (input.reason.retry === "elsewhere") return Effect.succeed(Duration.zero)
       const capMs = Math.min(Duration.toMillis(duration), config.capMs)
-      const hintMs = "retryAfterMs" in input.reason ? (input.reason.retryAfterMs ?? 0) : 0
-      return Effect.map(Random.next, (share) => Duration.millis(Math.max(share * capMs, hintMs)))
+      return Effect.map(Random.next, (share) => Duration.millis(share * capMs))
     }),
     Schedule.while(({ duration, input }) => {
-      if (input._tag === "DispatchError" || !input.isRetryable) return false
-      const { deadlineMs, startedAt } = input.call
-      return Effect.map(Clock.currentTimeMillis, (now) => now + Duration.toMillis(duration) < startedAt + deadlineMs)
+      if (!input.isRetryable) return false
+      return Effect.map(Clock.currentTimeMillis, (now) => now + Duration.toMillis(duration) < input.call.deadlineAt)
     })
   )

@@ -20,11 +20,13 @@ import { type DrainOptions, GenAiClient, type GenerateOptions } from "../../serv
 import { Transport } from "../../services/Transport.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
 import { make as makeDispatcher } from "../dispatch/Dispatcher.ts"
-import { type AttemptFailed, Call } from "./Attempt.ts"
+import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
 import { backoff } from "./Backoff.ts"
 import { Endpoint } from "./Endpoint.ts"
 import { makeEndpointHandler } from "./EndpointHandler.ts"
 import { EndpointRecorder } from "./EndpointRecorder.ts"
+import { HealthFleet } from "./HealthFleet.ts"
+import { RetryGate } from "./RetryGate.ts"
 import type { Spending } from "./Spending.ts"
 import { makeTokenLimits } from "./TokenLimits.ts"
 
@@ -41,9 +43,18 @@ export const make = Effect.fnUntraced(function* (
   const transport = yield* Transport
   const clock = yield* Clock.Clock
   const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint, options.spending))
+  const fleet = new HealthFleet(config, clock)
   const endpoints = config.endpoints.map(
     (endpoint, index) =>
-      new Endpoint({ endpoint, transport, recorder: recorders[index]!, clock, maxAttempts: config.maxAttempts })
+      new Endpoint({
+        endpoint,
+        transport,
+        recorder: recorders[index]!,
+        health: fleet.monitors[index]!,
+        hasHope: (call) => fleet.isAvailableBefore(call.deadlineAt, call.exclude),
+        clock,
+        maxAttempts: config.maxAttempts
+      })
   )
   const dispatcher = yield* makeDispatcher({
     policy: config.policy,
@@ -60,7 +71,11 @@ export const make = Effect.fnUntraced(function* (
       handler: makeEndpointHandler(endpoints[index]!)
     }))
   })
-  const calls = new Calls(config, dispatcher, clock)
+  for (const monitor of fleet.monitors) {
+    const control = dispatcher.control(monitor.name)!
+    yield* Effect.forkScoped(monitor.watch(control), { startImmediately: true })
+  }
+  const calls = new Calls(config, dispatcher, fleet, clock)
   return GenAiClient.of({
     generate: (request, options) => calls.generate(request, options),
     stats: Effect.map(dispatcher.metrics, (metrics) =>
@@ -84,7 +99,9 @@ export const layerConfig = (
 /** All calls under way: retries, deadlines and the end. */
 class Calls {
   private readonly config: DispatcherConfig
-  private readonly dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed>
+  private readonly dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed | NotSent>
+  private readonly fleet: HealthFleet
+  private readonly retries: RetryGate
   private readonly clock: Clock.Clock
   private readonly schedule: ReturnType<typeof backoff>
   private active = 0
@@ -93,9 +110,16 @@ class Calls {
   /** Present once draining; done when no call is under way. */
   private idle: Deferred.Deferred<void> | undefined = undefined
 
-  constructor(config: DispatcherConfig, dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed>, clock: Clock.Clock) {
+  constructor(
+    config: DispatcherConfig,
+    dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed | NotSent>,
+    fleet: HealthFleet,
+    clock: Clock.Clock
+  ) {
     this.config = config
     this.dispatcher = dispatcher
+    this.fleet = fleet
+    this.retries = new RetryGate(config, clock)
     this.clock = clock
     this.schedule = backoff(config.retry)
   }
@@ -112,6 +136,7 @@ class Calls {
       )
       if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
       this.active++
+      this.retries.onRequest()
       const answer = this.attempts(call).pipe(
         Effect.mapError((error) => explain(call, error)),
         Effect.timeoutOrElse({ duration: deadlineMs, orElse: () => Effect.fail(tooLate(call)) })
@@ -137,16 +162,26 @@ class Calls {
 
   /** The retry loop is entered on the first failure only: most requests never pay for it. */
   private attempts(call: Call): Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError> {
-    const attempt = Effect.suspend(() =>
-      this.dispatcher.submit(call, { session: call.session, avoid: call.avoid, exclude: call.exclude })
-    )
+    const attempt = Effect.suspend(() => {
+      const exclude = this.fleet.excluding(call.exclude)
+      const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
+      if (lost !== undefined) return Effect.fail(lost)
+      return this.dispatcher.submit(call, { session: call.session, avoid: call.avoid, exclude })
+    })
     return Effect.catch(attempt, (failure) => this.retry(attempt, failure))
+  }
+
+  /** No endpoint takes the call before its deadline: how it failed last, else how the endpoint did that has gone. */
+  private whyLost(call: Call): AttemptFailed | undefined {
+    if (call.lastFailure !== undefined) return call.lastFailure
+    const failure = this.fleet.culprit?.failure
+    return failure && new AttemptFailed({ ...failure, call, endpoint: this.fleet.culprit!.name, isRetryable: false })
   }
 
   private readonly retry = Effect.fnUntraced(function* (
     this: Calls,
-    attempt: Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError>,
-    first: AttemptFailed | DispatchError
+    attempt: Effect.Effect<GenAiAnswer, AttemptFailed | NotSent | DispatchError>,
+    first: AttemptFailed | NotSent | DispatchError
   ) {
     const backoff = yield* Schedule.toStepWithSleep(this.schedule)
     const shutDown = Effect.flatMap(Deferred.await(this.discarded), () =>
@@ -154,13 +189,23 @@ class Calls {
     )
     let failure = first
     for (;;) {
-      const gaveUp = () => Effect.fail(failure)
-      yield* Effect.raceFirst(Pull.catchDone(backoff(failure), gaveUp), shutDown)
+      if (failure._tag === "DispatchError") return yield* Effect.fail(failure)
+      if (failure._tag === "NotSent") yield* this.fleet.apply(failure.endpoint)
+      else yield* Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown)
       const result = yield* Effect.result(attempt)
       if (Result.isSuccess(result)) return result.success
       failure = result.failure
     }
   })
+
+  /** What is wrong with one endpoint only costs no budget: healthy ones must not stay unused for it. */
+  private turnToRetry<E>(
+    failure: AttemptFailed,
+    backoff: Pull.Pull<Duration.Duration, never, E>
+  ): Effect.Effect<unknown, AttemptFailed> {
+    const wait = Pull.catchDone(backoff, () => Effect.fail(failure))
+    return failure.reason.retry === "elsewhere" ? wait : Effect.andThen(wait, this.retries.retry)
+  }
 
   private end(): undefined {
     this.active--

@@ -3,21 +3,34 @@ import type * as Clock from "effect/Clock"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
-import { ConnectionFailed, Rejected, TimedOut } from "../../domain/genai/GenAiError.ts"
+import { ConnectionFailed, type GenAiErrorReason, Rejected, TimedOut } from "../../domain/genai/GenAiError.ts"
 import type { Usage } from "../../domain/genai/GenAiResponse.ts"
+import type { Ticket } from "../../domain/genai/health/CircuitBreaker.ts"
 import type { Credential, EncodeMode, Provider, ProviderFailure } from "../../domain/providers/Provider.ts"
 import * as Providers from "../../domain/providers/Providers.ts"
-import type { WireRequest } from "../../domain/providers/Wire.ts"
+import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import type { Transport, TransportError } from "../../services/Transport.ts"
-import { AttemptFailed, type Call } from "./Attempt.ts"
+import { AttemptFailed, type Call, NotSent } from "./Attempt.ts"
 import type { EndpointRecorder } from "./EndpointRecorder.ts"
+import type { HealthMonitor } from "./HealthMonitor.ts"
 
 export interface EndpointOptions {
   readonly endpoint: EndpointConfig
   readonly transport: Transport["Service"]
   readonly recorder: EndpointRecorder
+  readonly health: HealthMonitor
+  /** Whether an endpoint is left for the call that takes requests before its deadline. */
+  readonly hasHope: (call: Call) => boolean
   readonly clock: Clock.Clock
   readonly maxAttempts: number
+}
+
+/** One request that is sent: what is known of it until its end. */
+export interface Send {
+  readonly wire: WireRequest
+  /** Wall-clock time, in milliseconds. */
+  readonly at: number
+  readonly ticket: Ticket
 }
 
 export class Endpoint {
@@ -25,17 +38,23 @@ export class Endpoint {
   readonly provider: Provider
   readonly transport: Transport["Service"]
   readonly credential: Credential
+  private readonly model: string | undefined
   private readonly recorder: EndpointRecorder
+  private readonly health: HealthMonitor
+  private readonly hasHope: (call: Call) => boolean
   private readonly clock: Clock.Clock
   private readonly maxAttempts: number
   private readonly timeouts: EndpointConfig["timeouts"]
 
-  constructor({ endpoint, transport, recorder, clock, maxAttempts }: EndpointOptions) {
+  constructor({ endpoint, transport, recorder, health, hasHope, clock, maxAttempts }: EndpointOptions) {
     this.name = endpoint.name
     this.provider = Providers.make(endpoint.kind, endpoint)
     this.transport = transport
     this.credential = endpoint.apiKey === undefined ? undefined : Redacted.value(endpoint.apiKey)
+    this.model = endpoint.model
     this.recorder = recorder
+    this.health = health
+    this.hasHope = hasHope
     this.clock = clock
     this.maxAttempts = maxAttempts
     this.timeouts = endpoint.timeouts
@@ -47,47 +66,68 @@ export class Endpoint {
   }
 
   /**
-   * What is to be sent for a call, counted as sent; or why nothing can be. Exactly one of `succeeded`, `failed`, `broken`
-   * and `aborted` must follow.
+   * Begins a send for a call, or says why there is none. Once it has begun, exactly one of `succeeded`, `failed`,
+   * `broken` and `aborted` must follow.
    */
-  begin(call: Call, credential: Credential, mode: EncodeMode): Result.Result<WireRequest, AttemptFailed> {
+  begin(call: Call, credential: Credential, mode: EncodeMode): Result.Result<Send, AttemptFailed | NotSent> {
     if (this.recorder.overBudget) return Result.fail(this.attemptFailed(call, BUDGET_SPENT))
     const encoded = this.provider.encode(call.request, credential, mode)
     if (Result.isFailure(encoded)) return Result.fail(this.attemptFailed(call, encoded.failure))
+    const at = this.now()
+    if (!this.health.allows(at)) return Result.fail(this.turnedAway(call))
     call.attempts++
     this.recorder.onSent()
-    return Result.succeed({ ...encoded.success, timeouts: this.timeouts })
+    const wire = { ...encoded.success, timeouts: this.timeouts }
+    return Result.succeed({ wire, at, ticket: this.health.sent() })
   }
 
   /** The whole answer has come. */
-  succeeded(usage: Usage | undefined, latencyMs: number): void {
-    this.recorder.onSuccess(usage, latencyMs)
+  succeeded(send: Send, usage: Usage | undefined, headers: WireResponse["headers"]): void {
+    const now = this.now()
+    this.recorder.onSuccess(usage, now - send.at)
+    this.health.answered(send.ticket, send.at, now, headers)
   }
 
   /** The endpoint's answer is a failure. */
-  failed(call: Call, failure: ProviderFailure): AttemptFailed {
+  failed(call: Call, send: Send, failure: ProviderFailure): AttemptFailed {
     this.recorder.onFailure(failure.reason)
+    this.health.failed(send.ticket, failure, send.at, this.isItsOwn(call, failure.reason))
     return this.attemptFailed(call, failure)
   }
 
   /** No whole answer came. */
-  broken(call: Call, error: TransportError): AttemptFailed {
+  broken(call: Call, send: Send, error: TransportError): AttemptFailed {
     const reason =
       error.phase === "connection"
         ? new ConnectionFailed({ code: error.code })
         : new TimedOut({ phase: error.phase, limitMs: this.timeouts[`${error.phase}Ms`] })
-    return this.failed(call, { reason, message: error.message })
+    return this.failed(call, send, { reason, message: error.message })
   }
 
   /** The caller gave up. */
-  aborted(): void {
+  aborted(send: Send): void {
     this.recorder.onAborted()
+    this.health.aborted(send.ticket)
+  }
+
+  /** The endpoint has gone since the call was given its turn. */
+  private turnedAway(call: Call): AttemptFailed | NotSent {
+    const { failure, isDisabled } = this.health
+    return isDisabled && failure !== undefined
+      ? this.attemptFailed(call, failure)
+      : new NotSent({ endpoint: this.name })
+  }
+
+  /** A refusal by 403 or a spent quota may hold for the model alone that this call has asked for. */
+  private isItsOwn({ request }: Call, reason: GenAiErrorReason): boolean {
+    if (request.model === undefined || request.model === this.model) return true
+    return "status" in reason && reason.status === 401
   }
 
   private attemptFailed(call: Call, { reason, message }: ProviderFailure): AttemptFailed {
     const fields = { call, endpoint: this.name, reason, message }
-    const isRetryable = call.note(new AttemptFailed({ ...fields, isRetryable: false }), this.maxAttempts)
-    return new AttemptFailed({ ...fields, isRetryable })
+    const mayRetry = call.note(new AttemptFailed({ ...fields, isRetryable: false }), this.maxAttempts)
+    return new AttemptFailed({ ...fields, isRetryable: mayRetry && this.hasHope(call) })
   }
 }
 

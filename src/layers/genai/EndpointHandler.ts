@@ -5,17 +5,17 @@ import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import * as Json from "../../domain/providers/Json.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler } from "../../services/Dispatcher.ts"
-import type { AttemptFailed, Call } from "./Attempt.ts"
-import type { Endpoint } from "./Endpoint.ts"
+import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
+import type { Endpoint, Send } from "./Endpoint.ts"
 
-export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnswer, AttemptFailed> => {
+export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnswer, AttemptFailed | NotSent> => {
   const { credential, provider, transport } = endpoint
 
-  const decode = (call: Call, response: WireResponse, sentAt: number): Effect.Effect<GenAiAnswer, AttemptFailed> => {
+  const decode = (call: Call, send: Send, response: WireResponse): Effect.Effect<GenAiAnswer, AttemptFailed> => {
     const now = endpoint.now()
     const decoded = provider.decode(response, credential, now)
-    if (Result.isFailure(decoded)) return Effect.fail(endpoint.failed(call, decoded.failure))
-    endpoint.succeeded(decoded.success.usage, now - sentAt)
+    if (Result.isFailure(decoded)) return Effect.fail(endpoint.failed(call, send, decoded.failure))
+    endpoint.succeeded(send, decoded.success.usage, response.headers)
     return Effect.succeed({
       ...decoded.success,
       // Read once more, since it is seldom wanted and costly to carry along.
@@ -29,13 +29,13 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
   return (call) => {
     const begun = endpoint.begin(call, credential, "answer")
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
-    const sentAt = endpoint.now()
+    const send = begun.success
     return Effect.onInterrupt(
-      Effect.matchEffect(transport.send(begun.success), {
-        onFailure: (error) => Effect.fail(endpoint.broken(call, error)),
-        onSuccess: (response) => decode(call, response, sentAt)
+      Effect.matchEffect(transport.send(send.wire), {
+        onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
+        onSuccess: (response) => decode(call, send, response)
       }),
-      () => Effect.sync(() => endpoint.aborted())
+      () => Effect.sync(() => endpoint.aborted(send))
     )
   }
 }

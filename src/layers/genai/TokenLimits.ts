@@ -5,9 +5,9 @@ import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { GenAiAnswer, Usage } from "../../domain/genai/GenAiResponse.ts"
 import { TokenEstimator } from "../../domain/genai/TokenEstimate.ts"
 import type { UnitLimit } from "../../services/Dispatcher.ts"
-import type { AttemptFailed, Call } from "./Attempt.ts"
+import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 
-type TokenLimit = UnitLimit<Call, GenAiAnswer, AttemptFailed>
+type TokenLimit = UnitLimit<Call, GenAiAnswer, AttemptFailed | NotSent>
 
 /** What one endpoint's token limits count, and how leases report it. */
 export interface TokenLimits {
@@ -58,8 +58,11 @@ export const makeTokenLimits = (endpoint: EndpointConfig): TokenLimits => {
 }
 
 /** The endpoint answered and refused: it has counted nothing. A timeout or a broken connection leaves that open. */
-const isRefusal = (reason: Cause.Reason<AttemptFailed>): boolean =>
-  reason._tag === "Fail" && reason.error.reason._tag !== "TimedOut" && reason.error.reason._tag !== "ConnectionFailed"
+const isRefusal = (reason: Cause.Reason<AttemptFailed | NotSent>): boolean => {
+  if (reason._tag !== "Fail") return false
+  if (reason.error._tag === "NotSent") return true
+  return reason.error.reason._tag !== "TimedOut" && reason.error.reason._tag !== "ConnectionFailed"
+}
 
 /** The providers' names for the longest answer, in the endpoint's own parameters. */
 const maxTokensOf = (parameters: Readonly<Record<string, unknown>>): number | undefined =>

@@ -1,0 +1,61 @@
+/** The health of all endpoints of a client together: which of them a request may still hope for. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import { HealthMonitor } from "./HealthMonitor.ts"
+
+const NONE: ReadonlySet<string> = new Set()
+
+export class HealthFleet {
+  /** In the order of the config. */
+  readonly monitors: ReadonlyArray<HealthMonitor>
+  private readonly clock: Clock.Clock
+  private readonly deadlineMs: number
+  private disabled = NONE
+
+  constructor(config: DispatcherConfig, clock: Clock.Clock) {
+    this.clock = clock
+    this.deadlineMs = config.deadlineMs
+    const watcher = { onDisabled: () => this.onDisabled, onEnabled: () => this.recount() }
+    this.monitors = config.endpoints.map((endpoint) => new HealthMonitor(endpoint, clock, watcher))
+  }
+
+  /** The endpoints not to be used: those given, and those that are disabled. */
+  excluding(exclude: ReadonlySet<string>): ReadonlySet<string> {
+    if (this.disabled.size === 0) return exclude
+    return exclude.size === 0 ? this.disabled : new Set([...exclude, ...this.disabled])
+  }
+
+  /** Whether one of the endpoints that are not excluded takes requests before that time (Unix milliseconds). */
+  isAvailableBefore(timeMs: number, exclude: ReadonlySet<string>): boolean {
+    const now = this.clock.currentTimeMillisUnsafe()
+    return this.monitors.some((monitor) => !exclude.has(monitor.name) && monitor.availableAtMs(now) < timeMs)
+  }
+
+  /** The endpoint that a request may be told of when no endpoint takes it: one that is disabled if there is one. */
+  get culprit(): HealthMonitor | undefined {
+    const failed = this.monitors.filter((monitor) => monitor.failure !== undefined)
+    return failed.find((monitor) => monitor.isDisabled) ?? failed[0]
+  }
+
+  /** Lets an endpoint's worker know at once what its health has become. */
+  apply(endpoint: string): Effect.Effect<void> {
+    return this.monitors.find((monitor) => monitor.name === endpoint)?.apply ?? Effect.void
+  }
+
+  private recount(): void {
+    const names = this.monitors.filter((monitor) => monitor.isDisabled).map(({ name }) => name)
+    this.disabled = names.length === 0 ? NONE : new Set(names)
+  }
+
+  /** When the last one goes and none comes back in time, those that wait are told so instead of waiting on. */
+  private get onDisabled(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.recount()
+      const isLost =
+        this.disabled.size === this.monitors.length &&
+        !this.isAvailableBefore(this.clock.currentTimeMillisUnsafe() + this.deadlineMs, NONE)
+      return isLost ? Effect.forEach(this.monitors, (monitor) => monitor.flush, { discard: true }) : Effect.void
+    })
+  }
+}

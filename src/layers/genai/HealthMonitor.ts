@@ -1,0 +1,230 @@
+/** Drives one endpoint's health: hears of every send, works the valves of its worker, and says what has changed. */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
+import type { Ticket } from "../../domain/genai/health/CircuitBreaker.ts"
+import { EndpointHealth, type HealthState } from "../../domain/genai/health/EndpointHealth.ts"
+import { verdictOf } from "../../domain/genai/health/Verdict.ts"
+import type { ProviderFailure } from "../../domain/providers/Provider.ts"
+import * as RateLimitHeaders from "../../domain/providers/RateLimitHeaders.ts"
+import type { WorkerControl } from "../../services/Dispatcher.ts"
+
+/** Coolings shorter than this are part of everyday life with rate limits: they are said at debug level. */
+const SAID_FROM_MS = 10_000
+
+/** Timers do not go on for ever: longer waits are looked at again. */
+const LONGEST_SLEEP_MS = 3_600_000
+
+/** For limits that the user has set: what the headers say of them is not news. */
+const NOT_LOOKED_AT: RateLimitHeaders.LimitStatus = { limit: undefined, remaining: undefined, resetMs: undefined }
+
+/** What the monitors of one client have in common. */
+export interface HealthWatcher {
+  /** The endpoint has just been disabled. */
+  readonly onDisabled: () => Effect.Effect<void>
+  /** It may take requests again. */
+  readonly onEnabled: () => void
+}
+
+/**
+ * Each `sent` is followed by exactly one `answered`, `failed` or `aborted`; these only take note, and `allows` knows at
+ * once. The worker is told a moment later by the monitor's fiber, or sooner by `apply`.
+ */
+export class HealthMonitor {
+  readonly name: string
+  private readonly endpoint: EndpointConfig
+  private readonly clock: Clock.Clock
+  private readonly health: EndpointHealth
+  private readonly watcher: HealthWatcher
+  private control: WorkerControl | undefined = undefined
+  /** What the worker was told last. */
+  private isOpen = true
+  private concurrency: number
+  private requestsPerMinute: number | undefined = undefined
+  /** What was said last. */
+  private said: HealthState = "up"
+  private lastFailure: ProviderFailure | undefined = undefined
+  /** What the endpoint itself told; `undefined`: nothing, or nothing that was asked for. */
+  private learned: number | undefined = undefined
+  private isFlushing = false
+  /** Open while the worker is to be told something. */
+  private readonly changed = Latch.makeUnsafe()
+
+  constructor(endpoint: EndpointConfig, clock: Clock.Clock, watcher: HealthWatcher) {
+    this.name = endpoint.name
+    this.endpoint = endpoint
+    this.clock = clock
+    this.watcher = watcher
+    this.health = new EndpointHealth(endpoint)
+    this.concurrency = this.health.concurrency
+  }
+
+  get state(): HealthState {
+    return this.health.state(this.now())
+  }
+
+  get isDisabled(): boolean {
+    return this.health.disabled !== undefined
+  }
+
+  /** The failure that its state comes from; `undefined` when it has not failed yet. */
+  get failure(): ProviderFailure | undefined {
+    return this.lastFailure
+  }
+
+  /** When it takes requests again, in Unix milliseconds; 0 when it does now, infinite when nobody knows. */
+  availableAtMs(nowMs: number): number {
+    return this.health.availableAtMs(nowMs)
+  }
+
+  /** Whether a request may be sent now. */
+  allows(nowMs: number): boolean {
+    return this.health.allows(nowMs)
+  }
+
+  /** A request is sent. */
+  sent(): Ticket {
+    if (this.health.isRecovering) this.changed.openUnsafe()
+    return this.health.sent()
+  }
+
+  /** An answer came, with these headers. */
+  answered(ticket: Ticket, sentAtMs: number, nowMs: number, headers: Readonly<Record<string, string>>): void {
+    if (this.health.answered(ticket, sentAtMs, nowMs)) this.changed.openUnsafe()
+    const limits = RateLimitHeaders.read(headers, nowMs)
+    if (limits !== undefined) this.learn(limits, nowMs)
+  }
+
+  /**
+   * The send failed. `disables`: what the endpoint refuses is its own, so that it would refuse others too. Default: true.
+   */
+  failed(ticket: Ticket, failure: ProviderFailure, sentAtMs: number, disables = true): void {
+    const now = this.now()
+    const { disable, ...verdict } = verdictOf(failure.reason, now)
+    if (!this.isDisabled) this.lastFailure = failure
+    const whole = disable !== undefined && disables ? { ...verdict, disable } : verdict
+    if (this.health.failed(ticket, whole, sentAtMs, now)) this.changed.openUnsafe()
+  }
+
+  /** The send was given up by its caller. */
+  aborted(ticket: Ticket): void {
+    if (this.health.aborted(ticket)) this.changed.openUnsafe()
+  }
+
+  /**
+   * Opens the worker of a disabled endpoint without limits, so that requests that wait for it come and are refused: for
+   * when no endpoint is left that could serve them.
+   */
+  get flush(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.isFlushing = true
+      return Effect.andThen(this.control?.setLimits({}) ?? Effect.void, this.apply)
+    })
+  }
+
+  /** Works the worker's valves, for ever. One fiber per endpoint; asleep while all is well. */
+  watch(control: WorkerControl): Effect.Effect<never> {
+    this.control = control
+    const step = Effect.suspend(() => {
+      const now = this.now()
+      this.changed.closeUnsafe()
+      const wasDisabled = this.isDisabled
+      this.health.tick(now)
+      if (wasDisabled && !this.isDisabled) {
+        this.isFlushing = false
+        this.watcher.onEnabled()
+      }
+      const wake = this.health.availableAtMs(now)
+      const wait =
+        wake === 0 || wake === Number.POSITIVE_INFINITY
+          ? this.changed.await
+          : Effect.raceFirst(Effect.sleep(Duration.millis(Math.min(wake - now, LONGEST_SLEEP_MS))), this.changed.await)
+      return Effect.andThen(this.apply, wait)
+    })
+    return Effect.forever(step)
+  }
+
+  /** Tells the worker what has changed. Never cut short, so that worker and health always agree. */
+  readonly apply: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      const { control, health } = this
+      if (control === undefined) return Effect.void
+      const now = this.now()
+      const steps: Array<Effect.Effect<void>> = []
+      if (health.concurrency !== this.concurrency) {
+        this.concurrency = health.concurrency
+        steps.push(control.setConcurrency(this.concurrency))
+      }
+      if (this.learned !== this.requestsPerMinute) {
+        this.requestsPerMinute = this.learned
+        steps.push(control.setLimits({ requestsPerMinute: this.learned }))
+        steps.push(Effect.logDebug(`endpoint "${this.name}" tells its limit: ${this.learned} requests per minute`))
+      }
+      const isOpen = health.allows(now) || this.isFlushing
+      if (isOpen !== this.isOpen) {
+        this.isOpen = isOpen
+        steps.push(control.setOpen(isOpen))
+      }
+      const state = health.state(now)
+      if (state !== this.said) {
+        if (state === "disabled") steps.push(Effect.suspend(this.watcher.onDisabled))
+        steps.push(this.say(state, now))
+      }
+      return Effect.all(steps, { discard: true })
+    })
+  )
+
+  private now(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  private learn(status: RateLimitHeaders.RateLimitStatus, nowMs: number): void {
+    const { inputTokensPerMinute, outputTokensPerMinute, requestsPerMinute, requestsPerSecond, tokensPerMinute } =
+      this.endpoint.limits
+    const hasRequests = (requestsPerMinute ?? requestsPerSecond) !== undefined
+    const hasTokens = (tokensPerMinute ?? inputTokensPerMinute ?? outputTokensPerMinute) !== undefined
+    const spentForMs = RateLimitHeaders.spentForMs({
+      requests: hasRequests ? NOT_LOOKED_AT : status.requests,
+      tokens: hasTokens ? [] : status.tokens
+    })
+    if (spentForMs !== undefined && this.health.cool(nowMs + spentForMs, "rate limit headers"))
+      this.changed.openUnsafe()
+    const told = hasRequests ? undefined : RateLimitHeaders.requestsPerMinute(status)
+    if (told === undefined || told === this.learned) return
+    this.learned = told
+    this.changed.openUnsafe()
+  }
+
+  private say(state: HealthState, nowMs: number): Effect.Effect<void> {
+    const before = this.said
+    this.said = state
+    const forMs = this.health.availableAtMs(nowMs) - nowMs
+    const what = this.lastFailure?.message ?? ""
+    const name = JSON.stringify(this.name)
+    switch (state) {
+      case "disabled":
+        return Effect.logError(`endpoint ${name} gets no more requests ${untilText(forMs, nowMs)}: ${what}`)
+      case "open":
+        return before === "recovering"
+          ? Effect.logDebug(`endpoint ${name} still fails and rests for another ${lasting(forMs)}: ${what}`)
+          : Effect.logWarning(`endpoint ${name} fails and rests for ${lasting(forMs)}: ${what}`)
+      case "cooling": {
+        const text = `endpoint ${name} asks for a pause of ${lasting(forMs)} (${this.health.hint})`
+        return forMs < SAID_FROM_MS ? Effect.logDebug(text) : Effect.logInfo(text)
+      }
+      case "recovering":
+        return Effect.logDebug(`endpoint ${name} is tried again`)
+      case "up": {
+        const text = `endpoint ${name} is back`
+        return before === "cooling" ? Effect.logDebug(text) : Effect.logInfo(text)
+      }
+    }
+  }
+}
+
+const lasting = (ms: number): string => Duration.format(Duration.millis(Math.ceil(ms)))
+
+const untilText = (forMs: number, nowMs: number): string =>
+  Number.isFinite(forMs) ? `until ${new Date(nowMs + forMs).toISOString()}` : "until the client is started anew"
