@@ -60,7 +60,7 @@ export const invalidRequest = (message: string): ProviderFailure => ({ reason: n
 /** Far more than is shown, so that a secret at the end, cut in two and therefore not found, is not shown either. */
 const QUOTED_FROM = 65_536
 
-/** The body's hint, else the headers'; a spent rate limit that says when it is whole again is a hint too. */
+/** The body's hint, else the headers', else the message's; a spent rate limit that says when it is whole again is one too. */
 const hintOf = (
   complaint: Complaint,
   { status, headers }: WireResponse,
@@ -68,7 +68,10 @@ const hintOf = (
 ): RetryHint.RetryHint | undefined => {
   if (complaint.retryAfterMs !== undefined) return { retryAfterMs: complaint.retryAfterMs, hint: "body" }
   const said = RetryHint.read(headers, nowMs)
-  if (said !== undefined || status !== 429) return said
+  if (said !== undefined) return said
+  const inWords = RetryHint.fromMessage(complaint.message ?? "")
+  if (inWords !== undefined) return { retryAfterMs: inWords, hint: "body" }
+  if (status !== 429) return undefined
   const retryAfterMs = RateLimitHeaders.spentForMs(RateLimitHeaders.read(headers, nowMs))
   return retryAfterMs === undefined ? undefined : { retryAfterMs, hint: "rate limit headers" }
 }

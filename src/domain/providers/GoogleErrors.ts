@@ -7,6 +7,7 @@ import { isObject } from "effect/Predicate"
 import * as ErrorBody from "./ErrorBody.ts"
 import type { Complaint } from "./Failures.ts"
 import * as Json from "./Json.ts"
+import * as RetryHint from "./RetryHint.ts"
 import type { WireResponse } from "./Wire.ts"
 
 /** How long a quota per minute is spent at most, in milliseconds. */
@@ -31,7 +32,7 @@ export const read = (document: unknown, response: WireResponse = IN_A_STREAM): C
   return {
     ...said,
     type: meaning(reason, status, message ?? "") ?? type,
-    retryAfterMs: retryInfo(details) ?? messageHint(message ?? "") ?? minuteHint(response, quotas)
+    retryAfterMs: retryInfo(details) ?? RetryHint.fromMessage(message ?? "") ?? minuteHint(response, quotas)
   }
 }
 
@@ -92,30 +93,13 @@ const ACCOUNT_WORDS = /billing|location is not supported|free tier|not available
 const retryInfo = (details: ReadonlyArray<unknown>): number | undefined => {
   for (const detail of details) {
     const delay = Json.text(Json.field(detail, "retryDelay"))
-    if (delay !== undefined && /^\d+(\.\d+)?s$/.test(delay)) return durationMs(delay)
+    if (delay !== undefined && /^\d+(\.\d+)?s$/.test(delay)) return RetryHint.durationMs(delay)
   }
   return undefined
 }
 
-/** `Please retry in 44.097740004s.`, `900.2ms`, `1h2m3.5s`. */
-const messageHint = (message: string): number | undefined => {
-  const found = /retry (?:in|after) ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)/i.exec(message)?.[1]
-  return found === undefined ? undefined : durationMs(found)
-}
-
 const minuteHint = ({ headers }: WireResponse, quotas: ReadonlyArray<string>): number | undefined =>
   headers["retry-after"] === undefined && quotas.some((id) => PER_MINUTE.test(id)) ? MINUTE_QUOTA_MS : undefined
-
-/** Whole milliseconds, rounded up: a wait that is too short is no use. */
-const durationMs = (text: string): number => {
-  let sum = 0
-  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/gi)) {
-    sum += Number(value) * (UNIT_MS[unit!.toLowerCase()] ?? 0)
-  }
-  return Math.ceil(sum)
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** Google's front end has no JSON for what no API serves, such as the host of a location that does not exist. */
 const isMissingPage = ({ status, body }: WireResponse): boolean => status === 404 && /^\s*<(!doctype|html)/i.test(body)

@@ -76,6 +76,12 @@ conformance({
       says: "rate limit reached (429 rate_limit_exceeded): Rate limit reached for requests"
     },
     {
+      what: "rate limit that says how long it lasts",
+      response: { status: 429, body: error({ message: "Please try again in 6m0s.", code: "rate_limit_exceeded" }) },
+      reason: { _tag: "RateLimited", status: 429, retryAfterMs: 360_000, hint: "body" },
+      says: "try again in 6m0s"
+    },
+    {
       what: "no money left, by code",
       response: { status: 429, headers: { "retry-after": "2" }, body: error({ code: "insufficient_quota" }) },
       reason: { _tag: "QuotaExhausted", status: 429, retry: "elsewhere" },
@@ -244,6 +250,96 @@ describe("the openai dialect's requests", () => {
   it("never ask for a stream, and never lose the conversation to a parameter", () => {
     const parameters = { stream: true, stream_options: { include_usage: true }, messages: [] }
     assert.deepStrictEqual(sent(hello, { parameters }), { model: "model-1", messages: hello.messages })
+  })
+
+  it("ask for a stream with its usage, unless the parameters say how", () => {
+    const common = { model: "model-1", messages: hello.messages, stream: true }
+    const streamed = (parameters: Record<string, unknown>, request = hello): unknown => {
+      const made = OpenAi.make(target("https://x", { parameters })).encode(request, CREDENTIAL, "stream")
+      return JSON.parse(Result.getOrThrow(made).body)
+    }
+    assert.deepStrictEqual(streamed({}), { ...common, stream_options: { include_usage: true } })
+    assert.deepStrictEqual(streamed({ stream: false, stream_options: { x: 1 } }), {
+      ...common,
+      stream_options: { x: 1 }
+    })
+    assert.deepStrictEqual(streamed({ stream_options: null }), common)
+  })
+
+  it("carry images, sounds and files along, or say where images are", () => {
+    const request: GenAiRequest = {
+      system: "Look.",
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "see" },
+            { type: "data", mimeType: "image/png", data: "AAAA" },
+            { type: "data", mimeType: "audio/mpeg", data: "BBBB" },
+            { type: "data", mimeType: "application/pdf", data: "CCCC" },
+            { type: "uri", uri: "https://example.com/a.jpg", mimeType: "image/jpeg" },
+            { type: "uri", uri: "https://example.com/b" }
+          ]
+        },
+        { role: "assistant", content: "seen" }
+      ]
+    }
+    assert.deepStrictEqual(sent(request), {
+      model: "model-1",
+      messages: [
+        { role: "system", content: "Look." },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "see" },
+            { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
+            { type: "input_audio", input_audio: { data: "BBBB", format: "mp3" } },
+            { type: "file", file: { filename: "file", file_data: "data:application/pdf;base64,CCCC" } },
+            { type: "image_url", image_url: { url: "https://example.com/a.jpg" } },
+            { type: "image_url", image_url: { url: "https://example.com/b" } }
+          ]
+        },
+        { role: "assistant", content: "seen" }
+      ]
+    })
+  })
+
+  it("fail for files that the API cannot take, and say what they are", () => {
+    for (const part of [
+      { type: "data", mimeType: "audio/ogg", data: "AAAA" },
+      { type: "uri", uri: "https://example.com/a.pdf", mimeType: "application/pdf" }
+    ] as const) {
+      const result = encode({ messages: [{ role: "user", content: [part] }] })
+      assert(Result.isFailure(result))
+      assert.deepInclude(result.failure.reason, { _tag: "InvalidRequest", retry: "never" })
+      assert.include(result.failure.message, part.mimeType)
+    }
+  })
+
+  it("are somebody's own body as it is, but for the model and the stream", () => {
+    const body = { model: "theirs", messages: [{ role: "user", content: "hi", name: "n" }], stream: true, tools: [1] }
+    const request: GenAiRequest = { ...hello, temperature: 1, native: { family: "openai", body } }
+    const parameters = { top_p: 0.5 }
+    const common = { messages: body.messages, tools: [1] }
+    assert.deepStrictEqual(sent(request, { parameters }), { ...common, model: "model-1" })
+    assert.deepStrictEqual(sent(request, { model: undefined }), { ...common, model: "theirs" })
+    assert.deepStrictEqual(sent({ ...request, extra: { n: 2 } }), { ...common, model: "model-1", n: 2 })
+    const streamed = (stream_options?: object): unknown => {
+      const native = {
+        family: "openai",
+        body: stream_options === undefined ? body : { ...body, stream_options }
+      } as const
+      const made = OpenAi.make(target("https://x")).encode({ ...request, native }, CREDENTIAL, "stream")
+      return JSON.parse(Result.getOrThrow(made).body)
+    }
+    const asked = { ...common, model: "model-1", stream: true }
+    assert.deepStrictEqual(streamed(), { ...asked, stream_options: { include_usage: true } })
+    assert.deepStrictEqual(streamed({ x: 1 }), { ...asked, stream_options: { x: 1 } })
+    assert.deepStrictEqual(sent({ ...request, native: { family: "gemini", body: {} } }), {
+      model: "model-1",
+      messages: hello.messages,
+      temperature: 1
+    })
   })
 
   it("may take the model from the parameters", () => {
