@@ -100,7 +100,7 @@ export const geminiText = {
   key: "request-1",
   request: {
     contents: [{ parts: [{ text: "Describe the process of photosynthesis." }] }],
-    systemInstruction: { parts: [{ text: "You are " }, { text: "a botanist." }] },
+    systemInstruction: { parts: [{ text: "You are a botanist." }, { text: "Be brief." }] },
     generationConfig: { temperature: 0.7, maxOutputTokens: 200 }
   }
 }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RowReader } from "../../../src/domain/batch/RowReader.ts"
+import type { Part } from "../../../src/domain/genai/GenAiRequest.ts"
 import { geminiText, line, openaiText, problemOf, readAll, readOne } from "./Fixtures.ts"
 
 const formats = (rows: ReadonlyArray<unknown>, anyObject = false) =>
@@ -39,7 +40,7 @@ describe("the format of an input", () => {
 
 describe("a row of our own", () => {
   it("may have parts, extra members and a wish for the raw answer", () => {
-    const content = [
+    const content: ReadonlyArray<Part> = [
       { type: "text", text: "What is this?" },
       { type: "data", mimeType: "image/png", data: "iVBORw0KGgo=" },
       { type: "uri", uri: "gs://bucket/a.pdf", mimeType: "application/pdf" },

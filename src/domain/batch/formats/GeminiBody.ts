@@ -48,7 +48,7 @@ const textsOf = (instruction: unknown, unsaid: Set<string>): string | undefined 
   if (typeof instruction === "string") return instruction
   if (!isObject(instruction) || !Array.isArray(instruction["parts"])) return undefined
   const parts = partsOf(instruction["parts"], unsaid)
-  return parts.length === 0 ? undefined : parts.map((part) => (part.type === "text" ? part.text : "")).join("")
+  return parts.length === 0 ? undefined : parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
 }
 
 /** A turn without a role is the user's. */

@@ -6,7 +6,7 @@ describe("a row of the batch API of Gemini", () => {
     const row = readOne(geminiText)
     assert.deepStrictEqual(row.request, {
       messages: [{ role: "user", content: "Describe the process of photosynthesis." }],
-      system: "You are a botanist.",
+      system: "You are a botanist.\nBe brief.",
       temperature: 0.7,
       maxTokens: 200,
       native: { family: "gemini", body: geminiText.request },
