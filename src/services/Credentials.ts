@@ -29,8 +29,11 @@ export interface RenewedCredential {
    * others who want it. Interrupting it leaves the others alone.
    */
   readonly get: Effect.Effect<string, CredentialError>
-  /** The endpoint refused this one: the next `get` asks for another, unless it is just a moment old. */
-  readonly refused: (credential: string) => void
+  /**
+   * The endpoint refused this one. True when the next `get` gives another; false when it is just a moment old, so that
+   * another would be refused too.
+   */
+  readonly refused: (credential: string) => boolean
 }
 
 /** Where one endpoint's credentials come from. */

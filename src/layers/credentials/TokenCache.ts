@@ -86,10 +86,12 @@ class TokenCache {
     return now < kept.renewAt ? kept.ready : Effect.andThen(this.renew, kept.ready)
   })
 
-  refused(credential: string): void {
+  refused(credential: string): boolean {
     const { kept } = this
-    if (kept === undefined || kept.value !== credential) return
-    if (this.clock.currentTimeMillisUnsafe() - kept.receivedAt >= YOUNG_MS) this.kept = undefined
+    if (kept === undefined || kept.value !== credential) return true
+    if (this.clock.currentTimeMillisUnsafe() - kept.receivedAt < YOUNG_MS) return false
+    this.kept = undefined
+    return true
   }
 
   /**

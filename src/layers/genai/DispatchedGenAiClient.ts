@@ -19,6 +19,7 @@ import type { Dispatcher } from "../../services/Dispatcher.ts"
 import { type DrainOptions, GenAiClient, type GenerateOptions } from "../../services/GenAiClient.ts"
 import { Transport } from "../../services/Transport.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
+import * as EndpointCredentials from "../credentials/EndpointCredentials.ts"
 import { make as makeDispatcher } from "../dispatch/Dispatcher.ts"
 import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
 import { backoff } from "./Backoff.ts"
@@ -44,10 +45,12 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint, options.spending))
   const fleet = new HealthFleet(config, clock)
+  const credentials = yield* Effect.forEach(config.endpoints, EndpointCredentials.make)
   const endpoints = config.endpoints.map(
     (endpoint, index) =>
       new Endpoint({
         endpoint,
+        credentials: credentials[index]!,
         transport,
         recorder: recorders[index]!,
         health: fleet.monitors[index]!,

@@ -1,14 +1,21 @@
 /** One endpoint, as plain and streamed attempts at it have it in common: what is sent, what came of it, the counts. */
 import type * as Clock from "effect/Clock"
-import * as Redacted from "effect/Redacted"
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
-import { ConnectionFailed, type GenAiErrorReason, Rejected, TimedOut } from "../../domain/genai/GenAiError.ts"
+import {
+  ConnectionFailed,
+  type GenAiErrorReason,
+  Rejected,
+  ServerError,
+  TimedOut
+} from "../../domain/genai/GenAiError.ts"
 import type { Usage } from "../../domain/genai/GenAiResponse.ts"
 import type { Ticket } from "../../domain/genai/health/CircuitBreaker.ts"
 import type { Credential, EncodeMode, Provider, ProviderFailure } from "../../domain/providers/Provider.ts"
 import * as Providers from "../../domain/providers/Providers.ts"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
+import type { CredentialError, CredentialSource } from "../../services/Credentials.ts"
 import type { Transport, TransportError } from "../../services/Transport.ts"
 import { AttemptFailed, type Call, NotSent } from "./Attempt.ts"
 import type { EndpointRecorder } from "./EndpointRecorder.ts"
@@ -16,6 +23,7 @@ import type { HealthMonitor } from "./HealthMonitor.ts"
 
 export interface EndpointOptions {
   readonly endpoint: EndpointConfig
+  readonly credentials: CredentialSource
   readonly transport: Transport["Service"]
   readonly recorder: EndpointRecorder
   readonly health: HealthMonitor
@@ -28,6 +36,8 @@ export interface EndpointOptions {
 /** One request that is sent: what is known of it until its end. */
 export interface Send {
   readonly wire: WireRequest
+  /** The one that it is sent with. */
+  readonly credential: Credential
   /** Wall-clock time, in milliseconds. */
   readonly at: number
   readonly ticket: Ticket
@@ -37,7 +47,7 @@ export class Endpoint {
   readonly name: string
   readonly provider: Provider
   readonly transport: Transport["Service"]
-  readonly credential: Credential
+  private readonly credentials: CredentialSource
   private readonly model: string | undefined
   private readonly recorder: EndpointRecorder
   private readonly health: HealthMonitor
@@ -46,11 +56,11 @@ export class Endpoint {
   private readonly maxAttempts: number
   private readonly timeouts: EndpointConfig["timeouts"]
 
-  constructor({ endpoint, transport, recorder, health, hasHope, clock, maxAttempts }: EndpointOptions) {
+  constructor({ endpoint, credentials, transport, recorder, health, hasHope, clock, maxAttempts }: EndpointOptions) {
     this.name = endpoint.name
     this.provider = Providers.make(endpoint.kind, endpoint)
     this.transport = transport
-    this.credential = endpoint.apiKey === undefined ? undefined : Redacted.value(endpoint.apiKey)
+    this.credentials = credentials
     this.model = endpoint.model
     this.recorder = recorder
     this.health = health
@@ -63,6 +73,18 @@ export class Endpoint {
   /** Wall-clock time, in milliseconds. */
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Goes on with the credential to send with, or fails when it cannot be had. Costs nothing where it is fixed. */
+  withCredential<A, E>(
+    call: Call,
+    use: (credential: Credential) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | AttemptFailed> {
+    if (this.credentials._tag === "Fixed") return use(this.credentials.credential)
+    return Effect.matchEffect(this.credentials.get, {
+      onFailure: (error) => Effect.fail(this.withoutCredential(call, error)),
+      onSuccess: use
+    })
   }
 
   /**
@@ -78,7 +100,7 @@ export class Endpoint {
     call.attempts++
     this.recorder.onSent()
     const wire = { ...encoded.success, timeouts: this.timeouts }
-    return Result.succeed({ wire, at, ticket: this.health.sent() })
+    return Result.succeed({ wire, credential, at, ticket: this.health.sent() })
   }
 
   /** The whole answer has come. */
@@ -89,7 +111,8 @@ export class Endpoint {
   }
 
   /** The endpoint's answer is a failure. */
-  failed(call: Call, send: Send, failure: ProviderFailure): AttemptFailed {
+  failed(call: Call, send: Send, said: ProviderFailure): AttemptFailed {
+    const failure = this.isTokenRefused(send, said.reason) ? renewed(said) : said
     this.recorder.onFailure(failure.reason)
     this.health.failed(send.ticket, failure, send.at, this.isItsOwn(call, failure.reason))
     return this.attemptFailed(call, failure)
@@ -108,6 +131,19 @@ export class Endpoint {
   aborted(send: Send): void {
     this.recorder.onAborted()
     this.health.aborted(send.ticket)
+  }
+
+  /** Nothing was sent. It counts as an attempt all the same, so that the call comes to an end. */
+  private withoutCredential(call: Call, { reason, message }: CredentialError): AttemptFailed {
+    call.attempts++
+    this.health.failed(this.health.sent(), { reason, message }, this.now())
+    return this.attemptFailed(call, { reason, message })
+  }
+
+  /** Whether it is a token that was refused, and the next send has another: not the account, which would be refused again. */
+  private isTokenRefused({ credential }: Send, reason: GenAiErrorReason): boolean {
+    if (this.credentials._tag === "Fixed" || credential === undefined) return false
+    return reason._tag === "Unauthorized" && reason.status === 401 && this.credentials.refused(credential)
   }
 
   /** The endpoint has gone since the call was given its turn. */
@@ -130,6 +166,12 @@ export class Endpoint {
     return new AttemptFailed({ ...fields, isRetryable: mayRetry && this.hasHope(call) })
   }
 }
+
+/** The same failure as one that another try may mend. */
+const renewed = ({ message }: ProviderFailure): ProviderFailure => ({
+  reason: new ServerError({ status: 401 }),
+  message: `${message} (the access token is renewed)`
+})
 
 const BUDGET_SPENT: ProviderFailure = {
   reason: new Rejected({ cause: "BudgetSpent" }),

@@ -3,17 +3,18 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import * as Json from "../../domain/providers/Json.ts"
+import type { Credential } from "../../domain/providers/Provider.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler } from "../../services/Dispatcher.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 import type { Endpoint, Send } from "./Endpoint.ts"
 
 export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnswer, AttemptFailed | NotSent> => {
-  const { credential, provider, transport } = endpoint
+  const { provider, transport } = endpoint
 
   const decode = (call: Call, send: Send, response: WireResponse): Effect.Effect<GenAiAnswer, AttemptFailed> => {
     const now = endpoint.now()
-    const decoded = provider.decode(response, credential, now)
+    const decoded = provider.decode(response, send.credential, now)
     if (Result.isFailure(decoded)) return Effect.fail(endpoint.failed(call, send, decoded.failure))
     endpoint.succeeded(send, decoded.success.usage, response.headers)
     return Effect.succeed({
@@ -26,7 +27,7 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
     })
   }
 
-  return (call) => {
+  const attempt = (call: Call, credential: Credential): Effect.Effect<GenAiAnswer, AttemptFailed | NotSent> => {
     const begun = endpoint.begin(call, credential, "answer")
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
     const send = begun.success
@@ -38,4 +39,6 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
       () => Effect.sync(() => endpoint.aborted(send))
     )
   }
+
+  return (call) => endpoint.withCredential(call, (credential) => attempt(call, credential))
 }

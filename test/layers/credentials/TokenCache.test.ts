@@ -233,12 +233,13 @@ describe("the token cache", () => {
     Effect.gen(function* () {
       const cache = yield* withCache()
       yield* cache.get
-      cache.refused("token-1")
+      assert.isFalse(cache.refused("token-1"))
       assert.strictEqual(yield* cache.get, "token-1")
       yield* TestClock.adjust(TokenCache.YOUNG_MS)
-      cache.refused("token-0")
+      assert.isTrue(cache.refused("token-0"))
       assert.strictEqual(yield* cache.get, "token-1")
-      cache.refused("token-1")
+      assert.isTrue(cache.refused("token-1"))
+      assert.isTrue(cache.refused("token-1"))
       assert.strictEqual(yield* cache.get, "token-2")
     })
   )
