@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ApiError, GoogleGenAI, type HttpRetryOptions } from "@google/genai"
 import { Effect, Redacted } from "effect"
-import { UserRefreshClient } from "google-auth-library"
 import { makeAnswer } from "../../src/domain/sandbox/Answer.ts"
 import type { SandboxInput } from "../../src/domain/sandbox/SandboxOptions.ts"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
@@ -21,9 +20,9 @@ const start = Effect.fnUntraced(function* (
 ) {
   const sandbox = yield* SandboxServer.make({ seed: 3, answerTokens: 40, ...input })
   const httpOptions = { baseUrl: sandbox.origin, ...(retryOptions && { retryOptions }) }
+  const authorized = { type: "authorized_user", client_id: "c", client_secret: "s", refresh_token: "r" }
   // With an access token that is there already: nothing is asked of Google.
-  const authClient = new UserRefreshClient()
-  authClient.setCredentials({ access_token: key, expiry_date: Date.now() + 3_600_000 })
+  const token = { access_token: key, expiry_date: Date.now() + 3_600_000 }
   const client =
     kind === "gemini"
       ? new GoogleGenAI({ apiKey: key, httpOptions })
@@ -31,7 +30,7 @@ const start = Effect.fnUntraced(function* (
           vertexai: true,
           project: "p",
           location: "europe-west4",
-          googleAuthOptions: { authClient },
+          googleAuthOptions: { credentials: authorized, clientOptions: { credentials: token } },
           httpOptions
         })
   return { sandbox, client }
