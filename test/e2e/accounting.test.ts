@@ -7,7 +7,8 @@ import { assertExactlyOnce, rows } from "../support/Accounts.ts"
 import { run, temporaryFolder } from "../support/Cli.ts"
 
 const ROWS = 20_000
-const FAILURES = "429=0.02,429-retry-after=0.02,500=0.02,503=0.01,529=0.01,reset=0.01,truncated=0.005,html=0.005"
+/** Without hints to wait: an endpoint that asks for a pause gets it, and then its share is not its weight. */
+const FAILURES = "429=0.04,500=0.02,503=0.01,529=0.01,reset=0.01,truncated=0.005,html=0.005"
 
 describe("20,000 rows over two endpoints that fail 10 % of the time", () => {
   it.live(
@@ -15,7 +16,7 @@ describe("20,000 rows over two endpoints that fail 10 % of the time", () => {
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder
-        const sandbox = { latency: "uniform:5ms-40ms", failures: FAILURES, retryAfter: "1s" }
+        const sandbox = { latency: "uniform:5ms-40ms", failures: FAILURES }
         const heavy = yield* SandboxServer.make({ ...sandbox, seed: 1 })
         const light = yield* SandboxServer.make({ ...sandbox, seed: 2 })
         writeFileSync(folder("rows.jsonl"), rows(ROWS))

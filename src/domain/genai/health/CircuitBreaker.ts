@@ -6,13 +6,17 @@
  * round is answered, until the full concurrency is reached. What was sent before the last change to `open` says nothing
  * about the endpoint as it is now: it is counted as in flight and otherwise ignored.
  *
+ * Failures can be much quicker than answers: of a burst that fails here and there, all failures come before the first
+ * answer. So a row of failures counts only when it is no shorter than the number of sends that are older than its newest
+ * and still in flight.
+ *
  * @see https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker
  */
 import type { BreakerConfig } from "../../config/DispatcherConfig.ts"
 
 export type BreakerState = "closed" | "open" | "halfOpen" | "slowStart"
 
-/** Which period a send belongs to: given by `sent`, handed back with its end. */
+/** The number of a send: given by `sent`, handed back with its end. */
 export type Ticket = number
 
 /** One endpoint's breaker. Each `sent` is followed by exactly one `answered`, `failed` or `aborted`. */
@@ -22,10 +26,13 @@ export class CircuitBreaker {
   /** Ring of the times of the last failures in a row. */
   private readonly failedAt: Float64Array
   private failuresInRow = 0
+  private newestFailed: Ticket = 0
   private current: BreakerState = "closed"
   private until = 0
-  private period: Ticket = 0
-  /** In flight, sent in this period and before it. */
+  private last: Ticket = 0
+  /** The last send before the breaker opened last. */
+  private lastBefore: Ticket = 0
+  /** In flight, sent since the breaker opened last and before it. */
   private fresh = 0
   private stale = 0
   /** Of the slow start: sends at a time, and how many were answered in this round. */
@@ -60,8 +67,8 @@ export class CircuitBreaker {
   }
 
   /**
-   * How many sends may be in flight at once, from 1 to the limit. Those of former periods come on top while they last,
-   * so that a probe need not wait for calls that hang.
+   * How many sends may be in flight at once, from 1 to the limit. Those that were sent before it opened come on
+   * top while they last, so that a probe need not wait for calls that hang.
    */
   get concurrency(): number {
     switch (this.current) {
@@ -77,7 +84,7 @@ export class CircuitBreaker {
   /** Counts a send. Only when `allows`. */
   sent(): Ticket {
     this.fresh++
-    return this.period
+    return ++this.last
   }
 
   /** The endpoint answered. True when `state` or `concurrency` may have changed. */
@@ -108,8 +115,10 @@ export class CircuitBreaker {
     const { failures, windowMs, openMs } = this.config
     this.failedAt[this.failuresInRow % failures] = nowMs
     this.failuresInRow++
+    this.newestFailed = Math.max(this.newestFailed, ticket)
     const first = this.failedAt[this.failuresInRow % failures]!
-    if (this.current === "halfOpen" || (this.failuresInRow >= failures && nowMs - first <= windowMs)) {
+    const isRow = this.failuresInRow >= Math.max(failures, this.olderInFlight) && nowMs - first <= windowMs
+    if (this.current === "halfOpen" || isRow) {
       this.open(nowMs + openMs)
       return true
     }
@@ -129,11 +138,16 @@ export class CircuitBreaker {
     return true
   }
 
+  /** Sends in flight that are older than the newest failure. While failures come in a row, all newer ones are in flight. */
+  private get olderInFlight(): number {
+    return this.fresh - (this.last - this.newestFailed)
+  }
+
   private open(untilMs: number): void {
     this.current = "open"
     this.until = untilMs
     this.failuresInRow = 0
-    this.period++
+    this.lastBefore = this.last
     this.stale += this.fresh
     this.fresh = 0
   }
@@ -150,9 +164,9 @@ export class CircuitBreaker {
     if (this.allowed >= this.limit) this.current = "closed"
   }
 
-  /** True when the send belongs to this period. */
+  /** True when it was sent since the breaker opened last. */
   private end(ticket: Ticket): boolean {
-    if (ticket === this.period) {
+    if (ticket > this.lastBefore) {
       this.fresh--
       return true
     }
