@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
 import { Effect, FileSystem, Layer, type Scope, type Stdio } from "effect"
+import type { FormatName } from "../../../src/domain/batch/Row.ts"
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
 import { type GenAiRequest, textOfContent } from "../../../src/domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
@@ -94,11 +95,18 @@ export const readLines = (path: string): ReadonlyArray<Record<string, unknown>> 
     .map((line) => JSON.parse(line))
 }
 
+/** What a line of a result file says about its row, in any format. */
+export const marks = (line: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const found = line["_dispatcher"]
+  return typeof found === "object" && found !== null ? { ...found } : line
+}
+
+/** The number of the row that a result line is of. */
+export const indexOf = (line: Readonly<Record<string, unknown>>): number => Number(marks(line)["index"])
+
 /** The indices in both result files, in ascending order. */
 export const accounted = (folder: Folder): ReadonlyArray<unknown> =>
-  [...readLines(folder.save), ...readLines(folder.errors)]
-    .map((line) => line["index"])
-    .sort((a, b) => Number(a) - Number(b))
+  [...readLines(folder.save), ...readLines(folder.errors)].map(indexOf).sort((a, b) => a - b)
 
 export const range = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, index) => index)
 
@@ -106,10 +114,27 @@ export const range = (count: number): ReadonlyArray<number> => Array.from({ leng
 export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, wanted: (value: A) => boolean) =>
   Effect.repeat(Effect.delay(look, 1), { until: wanted })
 
+export const FORMATS: ReadonlyArray<FormatName> = ["own", "openai", "gemini"]
+
+/** A row of each format, with its number in its name and its text. */
+const rowIn: Record<FormatName, (index: number) => unknown> = {
+  own: (index) => ({ id: `row-${index}`, input: `question ${index}` }),
+  openai: (index) => ({
+    custom_id: `row-${index}`,
+    method: "POST",
+    url: "/v1/chat/completions",
+    body: { model: "gpt-4o-mini", messages: [{ role: "user", content: `question ${index}` }], seed: index }
+  }),
+  gemini: (index) => ({
+    key: `row-${index}`,
+    request: { contents: [{ role: "user", parts: [{ text: `question ${index}` }] }], tools: [] }
+  })
+}
+
 /** `count` rows, each with its number in its text. */
-export const rows = (count: number): string =>
+export const rows = (count: number, format: FormatName = "own"): string =>
   range(count)
-    .map((index) => `${JSON.stringify({ id: `row-${index}`, input: `question ${index}` })}\n`)
+    .map((index) => `${JSON.stringify(rowIn[format](index))}\n`)
     .join("")
 
 /** The error that an effect fails with. */

@@ -3,6 +3,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Random } from "effect"
+import type { FormatName } from "../../../src/domain/batch/Row.ts"
 import type { BatchOptions } from "../../../src/services/BatchRunner.ts"
 import {
   accounted,
@@ -63,15 +64,19 @@ const ended = (child: ChildProcess) =>
 const size = (path: string) => (existsSync(path) ? statSync(path).size : 0)
 
 describe("a process", () => {
-  it.live(
-    "killed at any moment leaves files that a resumed run completes, each row exactly once",
-    () =>
+  it.live.each<[format: FormatName, times: number]>([
+    ["own", 3],
+    ["openai", 1],
+    ["gemini", 1]
+  ])(
+    "killed at any moment leaves files that a resumed run completes, each row exactly once: format %s, killed %s times",
+    ([format, times]) =>
       Effect.gen(function* () {
         const count = 3000
         const dir = yield* folder
-        writeFileSync(dir.input, rows(count))
-        const options = { ...dir.options, existing: "resume" as const, maxOutstanding: 64 }
-        for (let kills = 0; kills < 3; kills++) {
+        writeFileSync(dir.input, rows(count, format))
+        const options = { ...dir.options, existing: "resume" as const, maxOutstanding: 64, outputFormat: format }
+        for (let kills = 0; kills < times; kills++) {
           const child = yield* start(options)
           const end = yield* Effect.forkChild(ended(child), { startImmediately: true })
           // Some way into what is left, wherever that falls between two writes.

@@ -2,13 +2,16 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stdio, Stream } from "effect"
+import type { FormatName } from "../../../src/domain/batch/Row.ts"
 import { GenAiError, Overloaded } from "../../../src/domain/genai/GenAiError.ts"
 import {
   accounted,
   clientOf,
+  FORMATS,
   type Folder,
   failure,
   folder,
+  indexOf,
   instant,
   question,
   range,
@@ -32,10 +35,11 @@ const recorder = () => {
 }
 
 /** A finished run over `count` rows. */
-const finished = (count: number) =>
+const finished = (count: number, format: FormatName = "own", outputFormat?: FormatName) =>
   Effect.gen(function* () {
-    const dir = yield* folder
-    writeFileSync(dir.input, rows(count))
+    const made = yield* folder
+    const dir: Folder = { ...made, options: { ...made.options, outputFormat } }
+    writeFileSync(dir.input, rows(count, format))
     yield* withRunner(recorder().client)(runToEnd(dir.options))
     return dir
   })
@@ -157,27 +161,29 @@ describe("a resumed run", () => {
   )
 
   it.effect.prop(
-    "does every row exactly once, wherever the earlier run was killed",
+    "does every row exactly once, wherever the earlier run was killed, in every format",
     {
+      format: Schema.Literals(FORMATS),
+      outputFormat: Schema.Literals(FORMATS),
       kept: Schema.Array(Schema.Boolean).check(Schema.isMaxLength(30)),
       cuts: Schema.Tuple([Schema.Int, Schema.Int]),
       blank: Schema.Boolean
     },
-    ({ blank, cuts, kept }) =>
+    ({ blank, cuts, format, kept, outputFormat }) =>
       Effect.gen(function* () {
-        const dir = yield* finished(30)
+        const dir = yield* finished(30, format, outputFormat)
         if (blank) appendFileSync(dir.input, "\n{}\n")
         const expected = range(blank ? 32 : 30)
-        const survivors: Array<unknown> = []
+        const survivors: Array<Readonly<Record<string, unknown>>> = []
         for (const [at, file] of [dir.save, dir.errors].entries()) {
-          const lines = readLines(file).filter((line) => kept[Number(line["index"])] !== false)
+          const lines = readLines(file).filter((line) => kept[indexOf(line)] !== false)
           const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("")
           const cut = text.slice(0, Math.abs(cuts[at] ?? 0) % (text.length + 1))
           writeFileSync(file, cut)
           // A line is done when all of its JSON is there.
           survivors.push(...lines.slice(0, cut.split("}\n").length - 1 + (cut.endsWith("}") && isJson(cut) ? 1 : 0)))
         }
-        const done = new Set(survivors.map((line) => (line as { index: number }).index))
+        const done = new Set(survivors.map(indexOf))
         const { asked } = yield* resume(dir)
         assert.deepStrictEqual(accounted(dir), expected)
         assert.deepStrictEqual(
@@ -185,7 +191,7 @@ describe("a resumed run", () => {
           range(30).filter((index) => !done.has(index))
         )
       }).pipe(Effect.scoped),
-    { arbitrary: { runs: 60 }, timeout: 60_000 }
+    { arbitrary: { runs: 120 }, timeout: 60_000 }
   )
 })
 
