@@ -64,6 +64,7 @@ conformance({
         content: [
           { type: "thinking", thinking: "Well", signature: "x" },
           { type: "text", text: "Hi" },
+          { type: "note", text: "of a kind that is not known yet" },
           { type: "text", text: "." }
         ]
       }),

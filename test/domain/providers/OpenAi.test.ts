@@ -264,6 +264,8 @@ describe("the openai dialect's requests", () => {
       stream_options: { x: 1 }
     })
     assert.deepStrictEqual(streamed({ stream_options: null }), common)
+    assert.deepStrictEqual(streamed({ stream_options: null }, { ...hello, extra: { stream: false } }), common)
+    assert.notProperty(sent({ ...hello, extra: { stream: true } }), "stream")
   })
 
   it("carry images, sounds and files along, or say where images are", () => {

@@ -93,7 +93,7 @@ export const streams: Fixtures["streams"] = {
   failures: [
     {
       what: "an error in the middle",
-      body: `${chunks(delta("Hi"))}data: ${error({ message: "Slow down", code: "rate_limit_exceeded" })}\n\n${done}`,
+      body: `${chunks(delta("Hi"))}data: ${error({ message: "Slow down", code: "rate_limit_exceeded" })}\n\n${chunks(delta("more"))}${done}`,
       text: "Hi",
       reason: { _tag: "RateLimited", status: 200, retry: "anywhere" },
       says: "Slow down"
