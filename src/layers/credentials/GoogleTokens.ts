@@ -83,9 +83,9 @@ const accessToken = (token: unknown, expiresAtMs: unknown, from: string): Access
   return { token: Redacted.make(token), expiresAtMs: isStated ? expiresAtMs : Date.now() + UNSTATED_MS }
 }
 
-/** The library's own complaints, such as a key that is none. Their texts may quote what they are about: only the code is shown. */
+/** The library's own complaints may quote what they are about, such as a key that is none: only their code is shown. */
 const unusable = (error: unknown): string =>
-  `the Google credentials cannot be used${codeIn(error)}: is the private key in the key file whole?`
+  `the Google credentials cannot be used${codeIn(error)}: is the private key whole, and did the token endpoint answer with an access token?`
 
 const unexpected = (error: unknown): string =>
   `no Google access token could be had${codeIn(error)}: check keyFile, GOOGLE_APPLICATION_CREDENTIALS and the gcloud login`
