@@ -12,8 +12,8 @@ describe("StatsRecorder", () => {
   })
 
   it.prop(
-    "counts every arrival once among answered, aborted, reset and in flight",
-    [Schema.Array(Schema.Literals(["arrive", "answer", "abort", "reset"]))],
+    "counts every arrival once among answered, aborted, cut, reset and in flight",
+    [Schema.Array(Schema.Literals(["arrive", "answer", "abort", "cut", "reset"]))],
     ([steps]) => {
       const recorder = new StatsRecorder()
       let open = 0
@@ -26,6 +26,7 @@ describe("StatsRecorder", () => {
           open -= 1
           if (step === "answer") recorder.answer(time % 2 === 0 ? 200 : 429)
           else if (step === "abort") recorder.abort()
+          else if (step === "cut") recorder.cutOff()
           else {
             recorder.fault("reset")
             recorder.reset()
@@ -35,7 +36,10 @@ describe("StatsRecorder", () => {
       })
       const stats = recorder.snapshot()
       const answered = Object.values(stats.answered).reduce((sum, count) => sum + count, 0)
-      assert.strictEqual(stats.received, answered + stats.aborted + (stats.faults["reset"] ?? 0) + stats.inflight)
+      assert.strictEqual(
+        stats.received,
+        answered + stats.aborted + stats.cut + (stats.faults["reset"] ?? 0) + stats.inflight
+      )
       assert.strictEqual(stats.inflight, open)
       assert.strictEqual(stats.maxInflight, most)
     }
@@ -69,6 +73,38 @@ describe("StatsRecorder", () => {
     assert.strictEqual(perKey["key 7"], 2)
     assert.strictEqual(perKey["other"], 4000)
     assert.strictEqual(Object.keys(perKey).length, 1001)
+  })
+
+  it("keeps the arrivals of the last five minutes by tenths of a second", () => {
+    const recorder = new StatsRecorder()
+    for (const unix of [1000, 1099, 1100, 300_999, 301_000, 301_150]) recorder.arrive(unix, unix, "none")
+    // The first two tenths are five minutes before the last, or more.
+    assert.deepStrictEqual(recorder.snapshot().perTenth, [
+      [300_900, 1],
+      [301_000, 1],
+      [301_100, 1]
+    ])
+  })
+
+  it("counts tokens by calendar minute, and the most in any 60 s", () => {
+    const recorder = new StatsRecorder()
+    const answer = (promptTokens: number, completionTokens: number) => ({
+      text: "",
+      cut: false,
+      promptTokens,
+      completionTokens
+    })
+    // Unix time 600,000 begins a minute.
+    recorder.tokens(answer(10, 1), 0, 630_000)
+    recorder.tokens(answer(20, 2), 31_000, 661_000)
+    recorder.tokens(answer(5, 100), 60_000, 690_000)
+    const stats = recorder.snapshot()
+    assert.deepStrictEqual(stats.tokensPerMinute, [
+      [600, 10, 1],
+      [660, 25, 102]
+    ])
+    assert.deepStrictEqual(stats.maxTokensPerSlidingMinute, { input: 30, output: 102, total: 127 })
+    assert.deepStrictEqual([stats.promptTokens, stats.completionTokens], [35, 103])
   })
 
   it("goes on counting when the wall clock is set back", () => {
