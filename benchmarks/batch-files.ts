@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, FileSystem, Layer } from "effect"
+import { Effect, FileSystem, Layer, Stream } from "effect"
 import * as FileBatchRunner from "../src/layers/batch/FileBatchRunner.ts"
 import { type BatchOptions, BatchRunner } from "../src/services/BatchRunner.ts"
 import { GenAiClient } from "../src/services/GenAiClient.ts"
@@ -30,6 +30,7 @@ const client = Layer.succeed(
   GenAiClient,
   GenAiClient.of({
     generate: () => Effect.succeed(answer),
+    stream: () => Stream.die("batches do not stream"),
     stats: Effect.succeed([]),
     drain: () => Effect.succeed(true)
   })

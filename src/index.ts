@@ -8,6 +8,7 @@
 
 export type { ConfigError } from "./domain/config/ConfigError.ts"
 export type { DispatcherConfig, EndpointConfig } from "./domain/config/DispatcherConfig.ts"
+export type { ChatEvent, Finish, TextDelta, UsageReport } from "./domain/genai/ChatEvent.ts"
 export type { EndpointStats } from "./domain/genai/EndpointStats.ts"
 export * from "./domain/genai/GenAiError.ts"
 export { ChatMessage, GenAiRequest } from "./domain/genai/GenAiRequest.ts"
@@ -23,4 +24,4 @@ export * as UndiciTransport from "./layers/transport/UndiciTransport.ts"
 export { BatchError, BatchRunner } from "./services/BatchRunner.ts"
 export { GenAiClient } from "./services/GenAiClient.ts"
 export { Sandbox } from "./services/Sandbox.ts"
-export { Transport, TransportError } from "./services/Transport.ts"
+export { Transport, TransportError, type WireStream } from "./services/Transport.ts"

@@ -2,6 +2,8 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { ChatEvent } from "../domain/genai/ChatEvent.ts"
 import type { EndpointStats } from "../domain/genai/EndpointStats.ts"
 import type { GenAiError } from "../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../domain/genai/GenAiRequest.ts"
@@ -28,6 +30,15 @@ export class GenAiClient extends Context.Service<
   GenAiClient,
   {
     readonly generate: (request: GenAiRequest, options?: GenerateOptions) => Effect.Effect<GenAiAnswer, GenAiError>
+    /**
+     * The answer piece by piece, as it is made: text, usage, and last exactly one `Finish`.
+     *
+     * Failed attempts are followed by others, as in `generate`, until an answer has begun: until its first text, or its
+     * end. What fails after that ends the stream with the error. The deadline is for the whole stream, however slowly it
+     * is read. Ending or interrupting the stream aborts the request. Nothing is sent before the stream is run; each run
+     * is a request of its own.
+     */
+    readonly stream: (request: GenAiRequest, options?: GenerateOptions) => Stream.Stream<ChatEvent, GenAiError>
     /** One entry per endpoint, in the order of the config: a snapshot. */
     readonly stats: Effect.Effect<ReadonlyArray<EndpointStats>>
     /**

@@ -1,7 +1,7 @@
 /** An app's code stays as it is while its models are swapped by layer injection. */
 import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import {
   DispatchedGenAiClient,
   GenAiClient,
@@ -27,7 +27,12 @@ const headline = (text: string) =>
 const unused = Effect.die("not used here")
 
 const scripted = (generate: GenAiClient["Service"]["generate"]) =>
-  Layer.succeed(GenAiClient, { generate, stats: unused, drain: () => unused })
+  Layer.succeed(GenAiClient, {
+    generate,
+    stream: () => Stream.die("not used here"),
+    stats: unused,
+    drain: () => unused
+  })
 
 const overHttp = <E, R>(transport: Layer.Layer<Transport, E, R>) =>
   Layer.unwrap(

@@ -1,4 +1,5 @@
 /** `GenAiClient` over a dispatcher with one worker per endpoint. */
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -8,14 +9,16 @@ import * as Layer from "effect/Layer"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { ConfigError } from "../../domain/config/ConfigError.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import { DispatchError, Draining, type InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
-import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
+import type { ChatEvent } from "../../domain/genai/ChatEvent.ts"
+import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
-import type { Dispatcher } from "../../services/Dispatcher.ts"
+import type { Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
 import { type DrainOptions, GenAiClient, type GenerateOptions } from "../../services/GenAiClient.ts"
 import { Transport } from "../../services/Transport.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
@@ -26,10 +29,13 @@ import { backoff } from "./Backoff.ts"
 import { Endpoint } from "./Endpoint.ts"
 import { makeEndpointHandler } from "./EndpointHandler.ts"
 import { EndpointRecorder } from "./EndpointRecorder.ts"
+import { explain, rejected, tooLate } from "./Explain.ts"
 import { HealthFleet } from "./HealthFleet.ts"
 import { RetryGate } from "./RetryGate.ts"
 import type { Spending } from "./Spending.ts"
-import { makeTokenLimits } from "./TokenLimits.ts"
+import type { StreamTurn } from "./StreamAttempt.ts"
+import { StreamCall } from "./StreamCall.ts"
+import { makeTokenLimits, type TokenLimits } from "./TokenLimits.ts"
 
 export interface ClientOptions {
   /** Sends nothing more once this is spent: requests then fail with `Rejected`. Default: no limit. */
@@ -59,6 +65,7 @@ export const make = Effect.fnUntraced(function* (
         maxAttempts: config.maxAttempts
       })
   )
+  const tokenLimits = config.endpoints.map(makeTokenLimits)
   const dispatcher = yield* makeDispatcher({
     policy: config.policy,
     limits: { requestsPerSecond: config.maxRequestsPerSecond },
@@ -70,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
       queueCapacity: endpoint.queueCapacity,
       priority: endpoint.priority,
       limits: endpoint.limits,
-      unitLimits: makeTokenLimits(endpoint).limits,
+      unitLimits: tokenLimits[index]!.limits,
       handler: makeEndpointHandler(endpoints[index]!)
     }))
   })
@@ -78,9 +85,13 @@ export const make = Effect.fnUntraced(function* (
     const control = dispatcher.control(monitor.name)!
     yield* Effect.forkScoped(monitor.watch(control), { startImmediately: true })
   }
-  const calls = new Calls(config, dispatcher, fleet, clock)
+  const streamers = new Map(
+    endpoints.map((endpoint, index) => [endpoint.name, { endpoint, tokens: tokenLimits[index]! }])
+  )
+  const calls = new Calls(config, dispatcher, streamers, fleet, clock)
   return GenAiClient.of({
     generate: (request, options) => calls.generate(request, options),
+    stream: (request, options) => calls.stream(request, options),
     stats: Effect.map(dispatcher.metrics, (metrics) =>
       recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!))
     ),
@@ -99,10 +110,17 @@ export const layerConfig = (
 ): Layer.Layer<GenAiClient, ConfigError | InvalidOptions, Transport | FileSystem.FileSystem> =>
   Layer.unwrap(Effect.map(ConfigLoader.load(options), ({ config }) => layer(config)))
 
+/** What streamed answers need of an endpoint. */
+interface Streamer {
+  readonly endpoint: Endpoint
+  readonly tokens: TokenLimits
+}
+
 /** All calls under way: retries, deadlines and the end. */
 class Calls {
   private readonly config: DispatcherConfig
   private readonly dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed | NotSent>
+  private readonly streamers: ReadonlyMap<string, Streamer>
   private readonly fleet: HealthFleet
   private readonly retries: RetryGate
   private readonly clock: Clock.Clock
@@ -116,11 +134,13 @@ class Calls {
   constructor(
     config: DispatcherConfig,
     dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed | NotSent>,
+    streamers: ReadonlyMap<string, Streamer>,
     fleet: HealthFleet,
     clock: Clock.Clock
   ) {
     this.config = config
     this.dispatcher = dispatcher
+    this.streamers = streamers
     this.fleet = fleet
     this.retries = new RetryGate(config, clock)
     this.clock = clock
@@ -129,23 +149,35 @@ class Calls {
 
   generate(request: GenAiRequest, options: GenerateOptions | undefined): Effect.Effect<GenAiAnswer, GenAiError> {
     return Effect.suspend(() => {
-      const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
-      const call = new Call(
-        request,
-        options?.session,
-        this.clock.currentTimeMillisUnsafe(),
-        deadlineMs,
-        this.config.endpoints.length
-      )
+      const call = this.call(request, options)
       if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
       this.active++
       this.retries.onRequest()
-      const answer = this.attempts(call).pipe(
+      const answer = this.attempts(call, (place) => this.dispatcher.submit(call, place)).pipe(
         Effect.mapError((error) => explain(call, error)),
-        Effect.timeoutOrElse({ duration: deadlineMs, orElse: () => Effect.fail(tooLate(call)) })
+        Effect.timeoutOrElse({ duration: call.deadlineMs, orElse: () => Effect.fail(tooLate(call)) })
       )
       return Effect.onExitPrimitive(answer, () => this.end())
     })
+  }
+
+  stream(request: GenAiRequest, options: GenerateOptions | undefined): Stream.Stream<ChatEvent, GenAiError> {
+    const events = Channel.fromTransform((_, scope) =>
+      Effect.suspend(() => {
+        const call = this.call(request, options)
+        if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
+        this.active++
+        this.retries.onRequest()
+        const stream = new StreamCall({
+          call,
+          clock: this.clock,
+          attempts: (attempt) => this.attempts(call, (place) => attempt(this.turn(call, place))),
+          onEnd: () => this.end()
+        })
+        return Effect.as(Scope.addFinalizer(scope, stream.close), stream.pull)
+      })
+    )
+    return Stream.fromChannel(events)
   }
 
   drain(options: DrainOptions): Effect.Effect<boolean> {
@@ -163,13 +195,33 @@ class Calls {
     })
   }
 
+  private call(request: GenAiRequest, options: GenerateOptions | undefined): Call {
+    const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
+    const now = this.clock.currentTimeMillisUnsafe()
+    return new Call(request, options?.session, now, deadlineMs, this.config.endpoints.length)
+  }
+
+  /** A turn for a streamed answer, held until the scope closes. */
+  private turn(call: Call, place: SubmitOptions): Effect.Effect<StreamTurn, DispatchError, Scope.Scope> {
+    return Effect.map(this.dispatcher.lease(call, place), ({ worker, report }) => {
+      const { endpoint, tokens } = this.streamers.get(worker)!
+      return {
+        endpoint,
+        report: (usage) => report(usage === undefined ? tokens.limits.map(() => 0) : tokens.countsOf(call, usage))
+      }
+    })
+  }
+
   /** The retry loop is entered on the first failure only: most requests never pay for it. */
-  private attempts(call: Call): Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError> {
+  private attempts<A>(
+    call: Call,
+    attemptAt: (place: SubmitOptions) => Effect.Effect<A, AttemptFailed | NotSent | DispatchError>
+  ): Effect.Effect<A, AttemptFailed | DispatchError> {
     const attempt = Effect.suspend(() => {
       const exclude = this.fleet.excluding(call.exclude)
       const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
       if (lost !== undefined) return Effect.fail(lost)
-      return this.dispatcher.submit(call, { session: call.session, avoid: call.avoid, exclude })
+      return attemptAt({ session: call.session, avoid: call.avoid, exclude })
     })
     return Effect.catch(attempt, (failure) => this.retry(attempt, failure))
   }
@@ -181,9 +233,9 @@ class Calls {
     return failure && new AttemptFailed({ ...failure, call, endpoint: this.fleet.culprit!.name, isRetryable: false })
   }
 
-  private readonly retry = Effect.fnUntraced(function* (
+  private readonly retry = Effect.fnUntraced(function* <A>(
     this: Calls,
-    attempt: Effect.Effect<GenAiAnswer, AttemptFailed | NotSent | DispatchError>,
+    attempt: Effect.Effect<A, AttemptFailed | NotSent | DispatchError>,
     first: AttemptFailed | NotSent | DispatchError
   ) {
     const backoff = yield* Schedule.toStepWithSleep(this.schedule)
@@ -215,33 +267,4 @@ class Calls {
     if (this.active === 0 && this.idle !== undefined) Deferred.doneUnsafe(this.idle, Effect.void)
     return undefined
   }
-}
-
-const explain = (call: Call, error: AttemptFailed | DispatchError): GenAiError => {
-  if (error._tag === "DispatchError") {
-    return rejected(call, error.reason._tag === "QueueFull" ? "QueueFull" : "Draining")
-  }
-  const tries = call.attempts > 1 ? `, ${call.attempts} attempts` : ""
-  return call.error(
-    error.reason,
-    `${error.message} (endpoint ${JSON.stringify(error.endpoint)}${tries})`,
-    error.endpoint
-  )
-}
-
-const rejected = (call: Call, cause: Rejected["cause"]): GenAiError =>
-  call.error(
-    new Rejected({ cause }),
-    cause === "Draining" ? "the client is shutting down and takes no new requests" : "every queue is full",
-    undefined
-  )
-
-const tooLate = (call: Call): GenAiError => {
-  const last = call.lastFailure
-  return call.error(
-    new DeadlineExceeded({ deadlineMs: call.deadlineMs }),
-    `no answer within ${Duration.format(Duration.millis(call.deadlineMs))}, after ${call.attempts} attempts` +
-      (last === undefined ? "" : `; the last failed at endpoint ${JSON.stringify(last.endpoint)}: ${last.message}`),
-    last?.endpoint
-  )
 }

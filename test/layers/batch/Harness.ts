@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import { Effect, FileSystem, Layer, type Scope, type Stdio } from "effect"
+import { Effect, FileSystem, Layer, type Scope, type Stdio, Stream } from "effect"
 import type { FormatName } from "../../../src/domain/batch/Row.ts"
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
 import { type GenAiRequest, textOfContent } from "../../../src/domain/genai/GenAiRequest.ts"
@@ -63,7 +63,12 @@ export type Generate = (request: GenAiRequest, options?: GenerateOptions) => Eff
 export const instant: Generate = (request) => Effect.succeed(answerTo(request))
 
 export const clientOf = (generate: Generate, drain?: GenAiClient["Service"]["drain"]): GenAiClient["Service"] =>
-  GenAiClient.of({ generate, stats: Effect.succeed([]), drain: drain ?? (() => Effect.succeed(true)) })
+  GenAiClient.of({
+    generate,
+    stream: () => Stream.die("batches do not stream"),
+    stats: Effect.succeed([]),
+    drain: drain ?? (() => Effect.succeed(true))
+  })
 
 /** Gives a test the runner over the client, with the real files and standard streams unless others are given. */
 export const withRunner =

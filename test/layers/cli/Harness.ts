@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
 import type { EndpointStats } from "../../../src/domain/genai/EndpointStats.ts"
 import { Output, type OutputStream } from "../../../src/layers/cli/Output.ts"
 import { type RunInput, runFlags } from "../../../src/layers/cli/RunFlags.ts"
@@ -127,6 +128,7 @@ export const makeBatch = Effect.gen(function* () {
 export const client = (stats: () => ReadonlyArray<EndpointStats>) =>
   Layer.succeed(GenAiClient, {
     generate: () => Effect.die("not part of this test"),
+    stream: () => Stream.die("not part of this test"),
     stats: Effect.sync(stats),
     drain: () => Effect.succeed(true)
   })

@@ -1,0 +1,37 @@
+/** What callers are told when there is no answer. */
+import * as Duration from "effect/Duration"
+import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
+import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
+import type { AttemptFailed, Call } from "./Attempt.ts"
+
+/** The last attempt failed, or there was none. */
+export const explain = (call: Call, error: AttemptFailed | DispatchError): GenAiError => {
+  if (error._tag === "DispatchError") {
+    return rejected(call, error.reason._tag === "QueueFull" ? "QueueFull" : "Draining")
+  }
+  const tries = call.attempts > 1 ? `, ${call.attempts} attempts` : ""
+  return call.error(
+    error.reason,
+    `${error.message} (endpoint ${JSON.stringify(error.endpoint)}${tries})`,
+    error.endpoint
+  )
+}
+
+/** The client does not take the request. */
+export const rejected = (call: Call, cause: Rejected["cause"]): GenAiError =>
+  call.error(
+    new Rejected({ cause }),
+    cause === "Draining" ? "the client is shutting down and takes no new requests" : "every queue is full",
+    undefined
+  )
+
+/** The call's deadline has passed. */
+export const tooLate = (call: Call): GenAiError => {
+  const last = call.lastFailure
+  return call.error(
+    new DeadlineExceeded({ deadlineMs: call.deadlineMs }),
+    `no answer within ${Duration.format(Duration.millis(call.deadlineMs))}, after ${call.attempts} attempts` +
+      (last === undefined ? "" : `; the last failed at endpoint ${JSON.stringify(last.endpoint)}: ${last.message}`),
+    last?.endpoint
+  )
+}
