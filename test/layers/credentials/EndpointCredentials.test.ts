@@ -35,6 +35,24 @@ describe("the credentials of an endpoint", () => {
     })
   )
 
+  it.effect("are those of the user's login or the machine only for hosts of Google", () =>
+    Effect.gen(function* () {
+      const sourceAt = (url: string, keyFile?: string) => {
+        const own = { name: "east", kind: "vertex", baseUrl: new URL(url) } as const
+        return Effect.map(
+          EndpointCredentials.make(endpoint(keyFile === undefined ? own : { ...own, keyFile })),
+          ({ _tag }) => _tag
+        )
+      }
+      assert.strictEqual(yield* sourceAt("https://aiplatform.googleapis.com/v1"), "Renewed")
+      assert.strictEqual(yield* sourceAt("https://europe-west4-aiplatform.googleapis.com/v1"), "Renewed")
+      assert.strictEqual(yield* sourceAt("http://aiplatform.googleapis.com/v1"), "Fixed")
+      assert.strictEqual(yield* sourceAt("https://googleapis.com.example.com/v1"), "Fixed")
+      assert.strictEqual(yield* sourceAt("http://127.0.0.1:8080/v1"), "Fixed")
+      assert.strictEqual(yield* sourceAt("http://127.0.0.1:8080/v1", "key.json"), "Renewed")
+    })
+  )
+
   it.live("are one token of Google for a thousand requests at once, got with one request", () =>
     Effect.gen(function* () {
       const servers = yield* makeServers
