@@ -1,5 +1,6 @@
 /** What one endpoint has done so far: the figures behind progress displays, summaries and metrics. */
 import type { Histogram } from "./Histogram.ts"
+import type { HealthState } from "./health/EndpointHealth.ts"
 import type { Cost } from "./Prices.ts"
 
 /** A snapshot. Counts are of sends (attempts), not of rows or callers. */
@@ -7,6 +8,8 @@ export interface EndpointStats {
   readonly name: string
   readonly kind: string
   readonly weight: number
+  /** Whether it takes requests now, and if not, why. */
+  readonly state: HealthState
   /** Sent and not yet answered. */
   readonly inflight: number
   /** Given to this endpoint and not yet sent. */

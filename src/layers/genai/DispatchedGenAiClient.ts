@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
     generate: (request, options) => calls.generate(request, options),
     stream: (request, options) => calls.stream(request, options),
     stats: Effect.map(dispatcher.metrics, (metrics) =>
-      recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!))
+      recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!, fleet.monitors[index]!.state))
     ),
     drain: (options) => calls.drain(options)
   })

@@ -4,6 +4,7 @@ import type { EndpointStats } from "../../domain/genai/EndpointStats.ts"
 import type { GenAiErrorReason } from "../../domain/genai/GenAiError.ts"
 import type { Usage } from "../../domain/genai/GenAiResponse.ts"
 import { Histogram } from "../../domain/genai/Histogram.ts"
+import type { HealthState } from "../../domain/genai/health/EndpointHealth.ts"
 import { costOf } from "../../domain/genai/Prices.ts"
 import type { WorkerMetrics } from "../../services/Dispatcher.ts"
 import type { Spending } from "./Spending.ts"
@@ -53,13 +54,14 @@ export class EndpointRecorder {
     this.aborted++
   }
 
-  stats(lane: WorkerMetrics): EndpointStats {
+  stats(lane: WorkerMetrics, state: HealthState): EndpointStats {
     const { cachedInputTokens, inputTokens, outputTokens } = this
     const { prices } = this.endpoint
     return {
       name: this.endpoint.name,
       kind: this.endpoint.kind,
       weight: this.endpoint.weight,
+      state,
       inflight: lane.inflight,
       queueLen: lane.queue_len,
       sent: this.sent,

@@ -15,6 +15,7 @@ export const endpoint = (
     name,
     kind: "openai",
     weight: 1,
+    state: "up",
     inflight: 0,
     queueLen: 0,
     sent: 0,
