@@ -47,6 +47,9 @@ export const costOf = (prices: Prices, tokens: TokenCounts): Cost => {
 
 export const totalOf = (cost: Cost): number => cost.input + cost.cachedInput + cost.output
 
+/** Money for JSON: in millionths, so that it has no binary tail. */
+export const rounded = (money: number): number => Math.round(money * 1e6) / 1e6
+
 /** The sum; `undefined` for no costs at all. */
 export const addCosts = (costs: ReadonlyArray<Cost>): Cost | undefined =>
   costs.length === 0

@@ -2,6 +2,8 @@
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
 const tenth = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+const cents = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+const tiny = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 2, maximumFractionDigits: 20 })
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 })
 
 /** What stands for a figure that is not known. */
@@ -22,6 +24,13 @@ export const percent = (share: number): string => (share >= 1 ? "100%" : `${tent
 
 /** How far something is, from 0 to 1: as `percent`, but never rounded up, so that `100%` means done. */
 export const progress = (share: number): string => percent(share >= 1 ? 1 : Math.floor(share * 1000 + 1e-9) / 1000)
+
+/** Money, without a currency: `0`, `0.00042`, `0.1234`, `1.50`, `1,234.56`. */
+export const money = (n: number): string => {
+  if (n === 0) return "0"
+  if (n >= 0.99995) return cents.format(n)
+  return n >= 0.01 ? n.toFixed(4) : tiny.format(n)
+}
 
 /** How long something took: `0.4s`, `12.3s`, `1m 02s`, `2h 05m`. */
 export const duration = (ms: number): string => {

@@ -63,6 +63,7 @@ const countsLine = (view: RunView): Line => [
 const ratesLine = (view: RunView): Line => [
   ...figure("requests/s", Format.rate(view.requestsPerSecond), "plain"),
   ...figure("tokens/s", tokens(view.tokensPerSecond), "plain"),
+  ...(view.cost === undefined ? [] : figure("cost", Format.money(view.cost), "plain")),
   ...figure("elapsed", Format.clock(Math.floor(view.elapsedMs / 1000) * 1000), "plain"),
   ...(view.stopping
     ? [span("stopping", "yellow")]

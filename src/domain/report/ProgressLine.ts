@@ -1,8 +1,12 @@
 /** Progress for logs: one line of text, or one JSON object. */
+import { rounded } from "../genai/Prices.ts"
 import * as Format from "./Format.ts"
 import type { EndpointView, RunView } from "./RunView.ts"
 
-/** `12.3s  1,234/2,000 (61.7%)  ok 1,200  failed 34  retried 56  in flight 128  412 req/s  51.2K tok/s  ETA 0:12`. */
+/**
+ * `12.3s  1,234/2,000 (61.7%)  ok 1,200  failed 34  retried 56  in flight 128  412 req/s  51.2K tok/s  cost 1.50  ETA 0:12`;
+ * the cost only where endpoints have prices.
+ */
 export const plain = (view: RunView): string =>
   [
     Format.duration(view.elapsedMs),
@@ -13,6 +17,7 @@ export const plain = (view: RunView): string =>
     `in flight ${Format.count(view.inflight)}`,
     `${Format.rate(view.requestsPerSecond)} req/s`,
     `${view.tokensPerSecond === undefined ? Format.unknown : Format.compact(view.tokensPerSecond)} tok/s`,
+    ...(view.cost === undefined ? [] : [`cost ${Format.money(view.cost)}`]),
     ...(view.stopping ? ["stopping"] : view.etaMs === undefined ? [] : [`ETA ${Format.clock(view.etaMs)}`])
   ].join("  ")
 
@@ -36,6 +41,7 @@ export const json = (view: RunView): Readonly<Record<string, unknown>> => ({
   in_flight: view.inflight,
   requests_per_second: tenth(view.requestsPerSecond),
   tokens_per_second: tenth(view.tokensPerSecond),
+  cost: money(view.cost),
   eta_ms: view.etaMs === undefined ? null : Math.round(view.etaMs),
   stopping: view.stopping,
   endpoints: view.endpoints.map(endpoint)
@@ -49,7 +55,10 @@ const endpoint = (view: EndpointView): Readonly<Record<string, unknown>> => ({
   sent: view.sent,
   ok: view.ok,
   errors: view.errors,
-  p50_ms: view.p50Ms ?? null
+  p50_ms: view.p50Ms ?? null,
+  cost: money(view.cost)
 })
+
+const money = (n: number | undefined): number | null => (n === undefined ? null : rounded(n))
 
 const tenth = (n: number | undefined): number | null => (n === undefined ? null : Math.round(n * 10) / 10)

@@ -1,5 +1,7 @@
 /** One moment of a run, as displays show it: what the counters say, made comparable. */
 import type { EndpointStats } from "../genai/EndpointStats.ts"
+import type { Cost } from "../genai/Prices.ts"
+import { addCosts, totalOf } from "../genai/Prices.ts"
 import type { RateWindow } from "./Rates.ts"
 import * as Rates from "./Rates.ts"
 
@@ -28,6 +30,8 @@ export interface EndpointView {
   /** Attempts that failed. */
   readonly errors: number
   readonly p50Ms: number | undefined
+  /** Money spent; `undefined` for an endpoint without prices. */
+  readonly cost: number | undefined
 }
 
 /** A run, now. */
@@ -45,6 +49,8 @@ export interface RunView {
   /** Tokens read and written. */
   readonly tokensPerSecond: number | undefined
   readonly etaMs: number | undefined
+  /** Money spent over all endpoints that have prices; `undefined` when none has. */
+  readonly cost: number | undefined
   /** The run was told to stop and waits for what is in flight. */
   readonly stopping: boolean
   readonly endpoints: ReadonlyArray<EndpointView>
@@ -83,6 +89,7 @@ export const make = (input: RunViewInput): RunView => {
     requestsPerSecond: Rates.perSecond(input.window, "sent"),
     tokensPerSecond: Rates.perSecond(input.window, "tokens"),
     etaMs: rows.total === undefined ? undefined : Rates.etaMs(input.window, rows.total - done),
+    cost: moneyOf(addCosts(stats.flatMap((endpoint) => endpoint.cost ?? []))),
     stopping: input.stopping,
     endpoints: stats.map((endpoint) => ({
       name: endpoint.name,
@@ -92,7 +99,8 @@ export const make = (input: RunViewInput): RunView => {
       sent: endpoint.sent,
       ok: endpoint.succeeded,
       errors: failures(endpoint),
-      p50Ms: endpoint.latency.quantile(0.5)
+      p50Ms: endpoint.latency.quantile(0.5),
+      cost: moneyOf(endpoint.cost)
     }))
   }
 }
@@ -109,6 +117,8 @@ export const retries = (stats: ReadonlyArray<EndpointStats>, failedRows: number)
 /** Failed attempts of an endpoint, whatever the reason. */
 export const failures = (endpoint: EndpointStats): number =>
   Object.values(endpoint.failures).reduce((total, n) => total + n, 0)
+
+const moneyOf = (cost: Cost | undefined): number | undefined => (cost === undefined ? undefined : totalOf(cost))
 
 const sum = (stats: ReadonlyArray<EndpointStats>, figure: (endpoint: EndpointStats) => number): number =>
   stats.reduce((total, endpoint) => total + figure(endpoint), 0)

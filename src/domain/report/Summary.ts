@@ -1,5 +1,6 @@
 /** What a run came to: the facts behind the summary, as text or as JSON. */
 import type { EndpointStats } from "../genai/EndpointStats.ts"
+import { addCosts, type Cost, rounded, totalOf } from "../genai/Prices.ts"
 import * as RunView from "./RunView.ts"
 
 /** A row that failed, for the summary. */
@@ -26,7 +27,13 @@ export interface EndpointSummary {
   readonly p95Ms: number | undefined
   readonly p99Ms: number | undefined
   readonly inputTokens: number
+  /** Those of the tokens read that came from a cache. */
+  readonly cachedInputTokens: number
   readonly outputTokens: number
+  /** Answers without reported usage: missing in the tokens and in the cost. */
+  readonly unmetered: number
+  /** `undefined` for an endpoint without prices. */
+  readonly cost: Cost | undefined
 }
 
 export interface Summary {
@@ -44,6 +51,10 @@ export interface Summary {
   /** The first failed rows of this run. */
   readonly samples: ReadonlyArray<FailedRow>
   readonly endpoints: ReadonlyArray<EndpointSummary>
+  /** Over the endpoints that have prices; `undefined` when none has. */
+  readonly cost: Cost | undefined
+  /** The budget that ended the run; absent when none did. */
+  readonly stoppedBy: StoppedBy | undefined
   readonly saveFile: string
   readonly errorsFile: string
   /** The command that sends the failed rows again; absent when none failed. */
@@ -51,6 +62,9 @@ export interface Summary {
   /** The command that goes on; absent when there is nothing left or no way to go on. */
   readonly resume: string | undefined
 }
+
+/** The flag of a budget that was spent. */
+export type StoppedBy = "--max-cost" | "--max-tokens-total"
 
 export interface SummaryInput {
   readonly report: RunView.RowCounts & {
@@ -64,6 +78,7 @@ export interface SummaryInput {
   readonly errorsFile: string
   readonly rerun: string
   readonly resume: string | undefined
+  readonly stoppedBy?: StoppedBy | undefined
 }
 
 /** The reason that the batch gives to rows which could not be read as a request. */
@@ -103,8 +118,13 @@ export const make = (input: SummaryInput): Summary => {
       p95Ms: endpoint.latency.quantile(0.95),
       p99Ms: endpoint.latency.quantile(0.99),
       inputTokens: endpoint.inputTokens,
-      outputTokens: endpoint.outputTokens
+      cachedInputTokens: endpoint.cachedInputTokens,
+      outputTokens: endpoint.outputTokens,
+      unmetered: endpoint.unmetered,
+      cost: endpoint.cost
     })),
+    cost: addCosts(stats.flatMap((endpoint) => endpoint.cost ?? [])),
+    stoppedBy: report.outcome === "interrupted" ? input.stoppedBy : undefined,
     saveFile: input.saveFile,
     errorsFile: input.errorsFile,
     rerun: report.failed > 0 ? input.rerun : undefined,
@@ -138,10 +158,25 @@ export const json = (summary: Summary): Readonly<Record<string, unknown>> => ({
     p95_ms: endpoint.p95Ms ?? null,
     p99_ms: endpoint.p99Ms ?? null,
     input_tokens: endpoint.inputTokens,
-    output_tokens: endpoint.outputTokens
+    cached_input_tokens: endpoint.cachedInputTokens,
+    output_tokens: endpoint.outputTokens,
+    unmetered: endpoint.unmetered,
+    cost: costJson(endpoint.cost)
   })),
+  cost: costJson(summary.cost),
+  stopped_by: summary.stoppedBy ?? null,
   save_file: summary.saveFile,
   errors_file: summary.errorsFile,
   rerun: summary.rerun ?? null,
   resume: summary.resume ?? null
 })
+
+const costJson = (cost: Cost | undefined): Readonly<Record<string, number>> | null =>
+  cost === undefined
+    ? null
+    : {
+        input: rounded(cost.input),
+        cached_input: rounded(cost.cachedInput),
+        output: rounded(cost.output),
+        total: rounded(totalOf(cost))
+      }

@@ -1,4 +1,6 @@
 /** The summary that people read at the end of a run. */
+
+import { type Cost, totalOf } from "../genai/Prices.ts"
 import * as Format from "./Format.ts"
 import type { Line, Span } from "./Line.ts"
 import { span } from "./Line.ts"
@@ -11,7 +13,7 @@ import * as Text from "./Text.ts"
 export const lines = (summary: Summary, width: number): ReadonlyArray<Line> =>
   [
     headline(summary, width),
-    endpointTable(summary),
+    [...endpointTable(summary), ...costs(summary, width)],
     endpointErrors(summary, width),
     failedRows(summary, width),
     files(summary),
@@ -30,7 +32,7 @@ const headline = (summary: Summary, width: number): ReadonlyArray<Line> => {
     ...(rows.resumed > 0 ? [`${Format.plural(rows.resumed, "row")} from earlier runs`] : [])
   ].join(", ")
   const line: Line = [
-    summary.outcome === "interrupted" ? span("Interrupted: ", "yellow") : span(""),
+    summary.outcome === "interrupted" ? span(interruption(summary), "yellow") : span(""),
     all && total !== 1
       ? span(`all ${Format.plural(total, "row")} saved`.replace(/^a/, "A"), "green")
       : span(
@@ -48,7 +50,10 @@ const headline = (summary: Summary, width: number): ReadonlyArray<Line> => {
   return cells + facts.length + 4 <= width ? [[...line, span(`  (${facts})`, "dim")]] : [line, [span(facts, "dim")]]
 }
 
-const columns: ReadonlyArray<Column> = [
+const interruption = ({ stoppedBy }: Summary): string =>
+  stoppedBy === undefined ? "Interrupted: " : `Stopped by ${stoppedBy}: `
+
+const baseColumns: ReadonlyArray<Column> = [
   { title: "endpoint", align: "left" },
   { title: "sent", align: "right" },
   { title: "share", align: "right" },
@@ -62,7 +67,8 @@ const columns: ReadonlyArray<Column> = [
 ]
 
 const endpointTable = (summary: Summary): ReadonlyArray<Line> => {
-  const { endpoints } = summary
+  const { cost, endpoints } = summary
+  const columns = cost === undefined ? baseColumns : [...baseColumns, costColumn]
   const total = (figure: (endpoint: EndpointSummary) => number): number =>
     endpoints.reduce((sum, endpoint) => sum + figure(endpoint), 0)
   const totals =
@@ -81,7 +87,8 @@ const endpointTable = (summary: Summary): ReadonlyArray<Line> => {
             span(""),
             span(""),
             span(Format.compact(total((endpoint) => endpoint.inputTokens))),
-            span(Format.compact(total((endpoint) => endpoint.outputTokens)))
+            span(Format.compact(total((endpoint) => endpoint.outputTokens))),
+            moneySpan(cost)
           ]
         ]
   return table(columns, [...endpoints.map(endpointRow), ...totals])
@@ -94,8 +101,35 @@ const endpointRow = (endpoint: EndpointSummary): ReadonlyArray<Span> => [
   span(Format.latency(endpoint.p95Ms)),
   span(Format.latency(endpoint.p99Ms)),
   span(Format.compact(endpoint.inputTokens)),
-  span(Format.compact(endpoint.outputTokens))
+  span(Format.compact(endpoint.outputTokens)),
+  moneySpan(endpoint.cost)
 ]
+
+const costColumn: Column = { title: "cost", align: "right" }
+
+const moneySpan = (cost: Cost | undefined): Span =>
+  span(cost === undefined ? Format.unknown : Format.money(totalOf(cost)))
+
+/** What the cost is made of, and what is missing in it. */
+const costs = (summary: Summary, width: number): ReadonlyArray<Line> => {
+  const { cost, endpoints } = summary
+  if (cost === undefined) return []
+  const parts = [
+    `input ${Format.money(cost.input)}`,
+    ...(cost.cachedInput > 0 ? [`cached input ${Format.money(cost.cachedInput)}`] : []),
+    `output ${Format.money(cost.output)}`
+  ]
+  const unpriced = endpoints.filter((endpoint) => endpoint.cost === undefined && endpoint.ok > 0)
+  const unmetered = endpoints.reduce((sum, endpoint) => sum + (endpoint.cost === undefined ? 0 : endpoint.unmetered), 0)
+  const missing = [
+    ...unpriced.map(({ name }) => `${Text.truncate(Text.oneLine(name), 24)} (no prices)`),
+    ...(unmetered > 0 ? [`${Format.plural(unmetered, "answer")} without reported usage`] : [])
+  ]
+  return [
+    `cost ${Format.money(totalOf(cost))} by reported usage: ${parts.join(", ")}`,
+    ...(missing.length === 0 ? [] : [`not in it: ${missing.join(", ")}`])
+  ].flatMap((sentence) => Text.wrap(sentence, width).map((part): Line => [span(part, "dim")]))
+}
 
 const counts = (sent: number, share: number, ok: number, errors: number): ReadonlyArray<Span> => [
   span(Format.count(sent)),

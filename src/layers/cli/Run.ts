@@ -11,6 +11,8 @@ import * as SummaryText from "../../domain/report/SummaryText.ts"
 import type { BatchError, BatchReport, BatchRun } from "../../services/BatchRunner.ts"
 import { type BatchOptions, BatchRunner } from "../../services/BatchRunner.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
+import type { Spending, Spent } from "../genai/Spending.ts"
+import { flagOf, stoppedSentence, stoppingSentence } from "./Budgets.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
 import { errorLine, warn } from "./Failures.ts"
 import { Output, type OutputStream } from "./Output.ts"
@@ -25,15 +27,20 @@ import { StopSignals } from "./StopSignals.ts"
  * Fails with `BatchError` when the files are not right and nothing was sent, and with `ExitStatus` when not every row was
  * saved: what there is to say about that has been said.
  */
-export const run = (plan: RunPlan, config: DispatcherConfig) =>
+export const run = (plan: RunPlan, config: DispatcherConfig, spending: Spending) =>
   Effect.gen(function* () {
     const runner = yield* BatchRunner
     const batch = yield* runner.start(batchOptions(plan, config))
-    const report = yield* Effect.catchTag(follow(plan, batch), "BatchError", (error) => breakOff(plan, error))
+    const { report, signalled } = yield* Effect.catchTag(follow(plan, batch, spending), "BatchError", (error) =>
+      breakOff(plan, error)
+    )
     yield* warn(report.warnings)
-    yield* sumUp(plan, report)
-    if (report.outcome === "interrupted") return yield* new ExitStatus({ code: ExitCode.interrupted })
-    if (report.failed > 0) return yield* new ExitStatus({ code: ExitCode.failed })
+    const interrupted = report.outcome === "interrupted"
+    // Whoever was first has stopped it: what is in flight at Ctrl-C may spend the rest of the budget.
+    const spent = interrupted && !signalled ? spending.spent : undefined
+    yield* sumUp(plan, report, spent)
+    if (interrupted && spent === undefined) return yield* new ExitStatus({ code: ExitCode.interrupted })
+    if (interrupted || report.failed > 0) return yield* new ExitStatus({ code: ExitCode.failed })
   }).pipe(
     Effect.scoped,
     // Outside the scope: only when it has closed is everything written that came in.
@@ -58,8 +65,8 @@ export const batchOptions = (plan: RunPlan, config: DispatcherConfig): BatchOpti
 const maxOutstanding = (config: DispatcherConfig): number =>
   2 * config.endpoints.reduce((sum, endpoint) => sum + endpoint.concurrency, 0) + 64
 
-/** Shows the run until it ends; the first stop signal ends it early. */
-const follow = (plan: RunPlan, batch: BatchRun) =>
+/** Shows the run until it ends; the first stop signal ends it early, and so does a budget that is spent. */
+const follow = (plan: RunPlan, batch: BatchRun, spending: Spending) =>
   Effect.scoped(
     Effect.gen(function* () {
       const client = yield* GenAiClient
@@ -70,17 +77,26 @@ const follow = (plan: RunPlan, batch: BatchRun) =>
         rows: batch.progress,
         stats: client.stats
       })
+      const stop = Effect.fnUntraced(function* (why: string, howToCut: string) {
+        const inflight = (yield* client.stats).reduce((sum, endpoint) => sum + endpoint.inflight, 0)
+        const grace = formatDuration(plan.graceMs)
+        yield* display.stopping(`stopping: ${why}${Format.count(inflight)} in flight, up to ${grace}; ${howToCut}`)
+        yield* batch.stop(plan.graceMs)
+      })
+      let signalled = false
       yield* signals.intercept(
-        Effect.gen(function* () {
-          const inflight = (yield* client.stats).reduce((sum, endpoint) => sum + endpoint.inflight, 0)
-          const grace = formatDuration(plan.graceMs)
-          yield* display.stopping(
-            `stopping: ${Format.count(inflight)} in flight, up to ${grace}; Ctrl-C again to stop at once`
-          )
-          yield* batch.stop(plan.graceMs)
+        Effect.suspend(() => {
+          signalled = spending.spent === undefined
+          return stop("", "Ctrl-C again to stop at once")
         })
       )
-      return yield* batch.await
+      yield* Effect.forkScoped(
+        Effect.flatMap(spending.awaitSpent, (spent) =>
+          signalled ? Effect.void : stop(`${stoppingSentence(plan, spent)}; `, "Ctrl-C twice to stop at once")
+        )
+      )
+      const report = yield* batch.await
+      return { report, signalled }
     })
   )
 
@@ -95,21 +111,28 @@ const displayMode = (plan: RunPlan, output: Output["Service"]): DisplayMode => {
 const reportStream = (plan: RunPlan, output: Output["Service"]): OutputStream =>
   plan.saveFile === "-" ? output.err : output.out
 
-const sumUp = Effect.fnUntraced(function* (plan: RunPlan, report: BatchReport) {
+const sumUp = Effect.fnUntraced(function* (plan: RunPlan, report: BatchReport, spent: Spent | undefined) {
   const client = yield* GenAiClient
-  const stream = reportStream(plan, yield* Output)
+  const output = yield* Output
+  const stream = reportStream(plan, output)
   const summary = Summary.make({
     report,
     stats: yield* client.stats,
     saveFile: plan.saveFile,
     errorsFile: plan.errorsFile,
     rerun: plan.rerunCommand,
-    resume: plan.resumeCommand
+    resume: plan.resumeCommand,
+    stoppedBy: spent && flagOf(spent)
   })
-  if (plan.progress === "json") return yield* stream.write(`${JSON.stringify(Summary.json(summary))}\n`)
-  const { width } = yield* stream.size
-  const lines = SummaryText.lines(summary, width).map((line) => Line.render(line, { colors: stream.colors }))
-  yield* stream.write(`${lines.join("\n")}\n`)
+  if (plan.progress === "json") yield* stream.write(`${JSON.stringify(Summary.json(summary))}\n`)
+  else {
+    const { width } = yield* stream.size
+    const lines = SummaryText.lines(summary, width).map((line) => Line.render(line, { colors: stream.colors }))
+    yield* stream.write(`${lines.join("\n")}\n`)
+  }
+  if (spent !== undefined) {
+    yield* output.err.write(`${errorLine(output.err, stoppedSentence(plan, spent, summary))}\n`)
+  }
 })
 
 /** A file failed on the way, such as a full disk: some rows were sent, so this is no wrong usage. */

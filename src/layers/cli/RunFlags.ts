@@ -4,7 +4,9 @@ import type * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { options } from "../../domain/config/ConfigFlags.ts"
 import { parseDuration } from "../../domain/config/DurationText.ts"
+import { Policy } from "../../domain/dispatch/Policy.ts"
 
 /** Everything that can be said on the command line, as it was said. */
 export type RunInput = Command.Command.Config.Infer<typeof runFlags>
@@ -83,8 +85,8 @@ export const runFlags = {
   endpoint: underscored("endpoint", Flag.String("endpoint")).pipe(
     Flag.withMetavar("ENDPOINT"),
     Flag.withDescription(
-      "An endpoint as [NAME=]URL[,OPTION=VALUE]..., instead of those of the config; may be repeated. Options: kind, model, " +
-        "apiKeyEnv, weight, concurrency, queueCapacity, requestsPerSecond, requestsPerMinute"
+      "An endpoint as [NAME=]URL[,OPTION=VALUE]..., instead of those of the config; may be repeated. Options: " +
+        `${options.join(", ")} (prices per 1,000,000 tokens)`
     ),
     Flag.atLeast(0)
   ),
@@ -100,12 +102,24 @@ export const runFlags = {
     Flag.withDescription("Most requests sent per second, retries too, over all endpoints. Default: no limit"),
     Flag.optional
   ),
-  maxAttempts: atLeastOne("max-attempts", "Most times that one row is sent. Default: 5"),
-  policy: text(
-    "policy",
-    "NAME",
-    "How rows are shared: least-loaded, weighted or weighted-random. Default: least-loaded"
+  maxCost: underscored("max-cost", Flag.Finite("max-cost")).pipe(
+    Flag.filter(
+      (n) => n > 0,
+      () => "a number above 0"
+    ),
+    Flag.withMetavar("N"),
+    Flag.withDescription(
+      "Stop, as Ctrl-C does, once the answers of this run have cost N by the endpoints' prices; exceeded only by what is in " +
+        "flight then. --resume goes on, with a budget of its own. Default: no limit"
+    ),
+    Flag.optional
   ),
+  maxTokensTotal: atLeastOne(
+    "max-tokens-total",
+    "The same for tokens, read and written, as endpoints report them. Default: no limit"
+  ),
+  maxAttempts: atLeastOne("max-attempts", "Most times that one row is sent. Default: 5"),
+  policy: text("policy", "NAME", `How rows are shared: ${Policy.literals.join(", ")}. Default: least-loaded`),
   deadline: text("deadline", "TIME", "Most time for one row, retries and waiting included. Default: 10m"),
   dryRun: toggle("dry-run", "Check the config and every row, say what would be sent where, and send nothing"),
   progress: Flag.Literals("progress", PROGRESS_MODES).pipe(

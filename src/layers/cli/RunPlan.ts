@@ -8,6 +8,7 @@ import type { FormatName } from "../../domain/batch/Row.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import { shellCommand } from "../../domain/report/ShellCommand.ts"
 import type { ExistingResults } from "../../services/BatchRunner.ts"
+import type { Budget } from "../genai/Spending.ts"
 import type { ProgressMode, RunInput } from "./RunFlags.ts"
 
 /** The flags contradict each other, or one is missing. `message` is one sentence with a way out. */
@@ -25,6 +26,7 @@ export interface RunPlan {
   readonly dryRun: boolean
   readonly progress: ProgressMode
   readonly graceMs: number
+  readonly budget: Budget
   readonly configFlags: ConfigFlags
   /** The command that goes on after an interruption; absent when the results leave no trace to go on from. */
   readonly resumeCommand: string | undefined
@@ -68,6 +70,10 @@ export const plan = (flags: RunInput, program: ReadonlyArray<string>): Result.Re
     dryRun: flags.dryRun,
     progress: flags.progress,
     graceMs: flags.grace.ms,
+    budget: {
+      maxCost: Option.getOrUndefined(flags.maxCost),
+      maxTokensTotal: Option.getOrUndefined(flags.maxTokensTotal)
+    },
     configFlags: config,
     resumeCommand:
       saveFile === STDIO ? undefined : (input === STDIO ? "... | " : "") + shellCommand(resume(flags, input, program)),
@@ -135,6 +141,8 @@ const settings = (flags: RunInput): ReadonlyArray<string> => [
   ...option("concurrency", flags.concurrency),
   ...option("max-requests-per-second", flags.maxRequestsPerSecond),
   ...option("max-attempts", flags.maxAttempts),
+  ...option("max-cost", flags.maxCost),
+  ...option("max-tokens-total", flags.maxTokensTotal),
   ...option("policy", flags.policy),
   ...option("deadline", flags.deadline),
   ...(flags.progress === "auto" ? [] : ["--progress", flags.progress]),

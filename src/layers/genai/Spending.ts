@@ -27,8 +27,8 @@ export class Spending {
   private readonly signal = Deferred.makeUnsafe<Spent>()
   private cost = 0
   private tokens = 0
-  /** Whether a limit is reached. */
-  isSpent = false
+  /** The limit that was reached; `undefined` while there is something left. */
+  spent: Spent | undefined = undefined
 
   constructor(budget: Budget) {
     this.budget = budget
@@ -40,7 +40,11 @@ export class Spending {
     const { cachedInputTokens = 0, inputTokens = 0, outputTokens = 0 } = usage
     this.tokens += inputTokens + outputTokens
     if (prices !== undefined) this.cost += totalOf(costOf(prices, { cachedInputTokens, inputTokens, outputTokens }))
-    if (!this.isSpent) this.look()
+    if (this.spent === undefined) this.look()
+  }
+
+  get isSpent(): boolean {
+    return this.spent !== undefined
   }
 
   /** Waits until a limit is reached. */
@@ -55,7 +59,7 @@ export class Spending {
   }
 
   private stop(spent: Spent): void {
-    this.isSpent = true
+    this.spent = spent
     Deferred.doneUnsafe(this.signal, Effect.succeed(spent))
   }
 }

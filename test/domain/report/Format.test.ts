@@ -22,6 +22,18 @@ describe("Format", () => {
     ])
   })
 
+  it("shows money to the cent, and what is less than one by its leading digits", () => {
+    assert.deepStrictEqual([0, 0.0000042, 0.00042, 0.0123, 0.99, 1, 1234.567].map(Format.money), [
+      "0",
+      "0.0000042",
+      "0.00042",
+      "0.0123",
+      "0.9900",
+      "1.00",
+      "1,234.57"
+    ])
+  })
+
   it("never calls a run done that is not", () => {
     assert.deepStrictEqual([0, 0.6179, 0.9999, 1].map(Format.progress), ["0.0%", "61.7%", "99.9%", "100%"])
   })

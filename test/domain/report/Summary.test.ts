@@ -136,7 +136,10 @@ describe("summary", () => {
           p95_ms: 120,
           p99_ms: 120,
           input_tokens: 49_400,
-          output_tokens: 96_000
+          cached_input_tokens: 0,
+          output_tokens: 96_000,
+          unmetered: 0,
+          cost: null
         },
         {
           name: "west",
@@ -149,14 +152,52 @@ describe("summary", () => {
           p95_ms: 2500,
           p99_ms: 2500,
           input_tokens: 10_000,
-          output_tokens: 20_000
+          cached_input_tokens: 0,
+          output_tokens: 20_000,
+          unmetered: 0,
+          cost: null
         }
       ],
+      cost: null,
+      stopped_by: null,
       save_file: "out/prompts_results.jsonl",
       errors_file: "out/errors.jsonl",
       rerun: "genai-dispatcher run out/errors.jsonl",
       resume: null
     })
+  })
+})
+
+describe("costs in the summary", () => {
+  const priced = [
+    { ...east, cachedInputTokens: 9_400, cost: { input: 0.04, cachedInput: 0.00094, output: 0.192 } },
+    { ...west, unmetered: 2, cost: { input: 0.02, cachedInput: 0, output: 0.04 } }
+  ]
+
+  it("stand with each endpoint and in total, with what they are made of and what is missing in them", () => {
+    const lines = text({ ...completed, stats: [...priced, endpoint("spare", { succeeded: 5 })] }, 100)
+    assert.deepStrictEqual(lines.slice(2, 9), [
+      "endpoint   sent  share     ok  errors    p50    p95    p99  tok in  tok out    cost",
+      "east      1,264  63.2%  1,166      34  100ms  120ms  120ms   49.4K      96K  0.2329",
+      "west        736  36.8%    600     133  2.50s  2.50s  2.50s     10K      20K  0.0600",
+      "spare         0   0.0%      5       0      -      -      -       0        0       -",
+      "total     2,000   100%  1,771     167                        59.4K     116K  0.2929",
+      "cost 0.2929 by reported usage: input 0.0600, cached input 0.00094, output 0.2320",
+      "not in it: spare (no prices), 2 answers without reported usage"
+    ])
+  })
+
+  it("are rounded to millionths for programs", () => {
+    const json = Summary.json(Summary.make({ ...completed, stats: priced }))
+    assert.deepStrictEqual(json["cost"], { input: 0.06, cached_input: 0.00094, output: 0.232, total: 0.29294 })
+  })
+
+  it("name the budget that ended the run", () => {
+    const input = { ...completed, stoppedBy: "--max-cost" } as const
+    const stopped = { ...input, report: { ...completed.report, outcome: "interrupted", saved: 1000 } } as const
+    assert.strictEqual(text(stopped)[0], "Stopped by --max-cost: 1,000 of 2,000 rows saved, 34 failed, 966 left")
+    assert.strictEqual(Summary.json(Summary.make(stopped))["stopped_by"], "--max-cost")
+    assert.isNull(Summary.json(Summary.make(input))["stopped_by"], "a run that was completed was not stopped")
   })
 })
 

@@ -111,6 +111,15 @@ describe("progress line", () => {
     )
   })
 
+  it("has the cost so far where endpoints have prices", () => {
+    const cost = { input: 0.25, cachedInput: 0, output: 1.25 }
+    const priced = RunView.make({ ...input, stats: [{ ...east, cost }, west] })
+    assert.include(ProgressLine.plain(priced), "tok/s  cost 1.50")
+    const json = ProgressLine.json(priced)
+    assert.strictEqual(json["cost"], 1.5)
+    assert.include(plainText(live(priced, { width: 100, height: 24 }))[2] ?? "", "cost 1.50   elapsed")
+  })
+
   it("leaves out what is not known", () => {
     const early = RunView.make({ ...input, rows: rows({ total: undefined }), window: [] })
     assert.strictEqual(
@@ -134,12 +143,23 @@ describe("progress line", () => {
       in_flight: 67,
       requests_per_second: 250,
       tokens_per_second: 51_200,
+      cost: null,
       eta_ms: null,
       stopping: false
     })
     assert.deepStrictEqual(endpoints, [
-      { name: "east", share: 0.632, in_flight: 64, queued: 12, sent: 1264, ok: 1166, errors: 34, p50_ms: 100 },
-      { name: "west", share: 0.368, in_flight: 3, queued: 0, sent: 736, ok: 600, errors: 133, p50_ms: 2500 }
+      {
+        name: "east",
+        share: 0.632,
+        in_flight: 64,
+        queued: 12,
+        sent: 1264,
+        ok: 1166,
+        errors: 34,
+        p50_ms: 100,
+        cost: null
+      },
+      { name: "west", share: 0.368, in_flight: 3, queued: 0, sent: 736, ok: 600, errors: 133, p50_ms: 2500, cost: null }
     ])
   })
 })

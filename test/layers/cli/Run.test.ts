@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import { run } from "../../../src/layers/cli/Run.ts"
 import type { RunPlan } from "../../../src/layers/cli/RunPlan.ts"
+import { Spending } from "../../../src/layers/genai/Spending.ts"
 import { BatchError } from "../../../src/services/BatchRunner.ts"
 import { endpoint } from "../../domain/report/Fixtures.ts"
 import * as Settled from "../../support/Config.ts"
@@ -21,6 +22,7 @@ const plan: RunPlan = {
   dryRun: false,
   progress: "auto",
   graceMs: 30_000,
+  budget: {},
   configFlags: { endpoints: [] },
   resumeCommand: "genai-dispatcher run prompts.jsonl --resume",
   rerunCommand: "genai-dispatcher run errors.jsonl"
@@ -36,13 +38,18 @@ const begin = Effect.fnUntraced(function* (options?: {
   plan?: Partial<RunPlan>
   config?: DispatcherConfig
   terminal?: boolean
+  spending?: Spending
 }) {
   const out = capture({ terminal: options?.terminal ?? false })
   const err = capture({ terminal: options?.terminal ?? false })
   const signals = makeSignals()
   const batch = yield* makeBatch
   const stats = client(() => [endpoint("east", { sent: 10, succeeded: 10, inflight: 3 })])
-  const fiber = yield* run({ ...plan, ...options?.plan }, options?.config ?? config).pipe(
+  const fiber = yield* run(
+    { ...plan, ...options?.plan },
+    options?.config ?? config,
+    options?.spending ?? new Spending({})
+  ).pipe(
     Effect.match({ onSuccess: () => 0, onFailure: (error) => (error._tag === "ExitStatus" ? error.code : error) }),
     Effect.provide(Layer.mergeAll(output(out, err), signals.layer, batch.layer, stats)),
     Effect.forkChild({ startImmediately: true })
