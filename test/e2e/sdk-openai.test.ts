@@ -24,8 +24,13 @@ const start = Effect.fnUntraced(function* (input: SandboxInput = {}, maxRetries 
 })
 
 /** What a call is rejected with. */
-const rejection = (call: () => Promise<unknown>): Effect.Effect<unknown> =>
-  Effect.flip(Effect.tryPromise({ try: call, catch: (error) => error })).pipe(Effect.orDie)
+const rejection = (call: () => Promise<unknown>) =>
+  Effect.promise(() =>
+    call().then(
+      () => assert.fail("the call succeeded"),
+      (error: unknown) => error
+    )
+  )
 
 /** All of a stream, and what it broke off with. */
 const drain = (client: OpenAI) =>

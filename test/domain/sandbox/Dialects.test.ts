@@ -81,7 +81,7 @@ const read = (name: keyof typeof calls, body: unknown, models?: ReadonlyArray<st
   )
 const facts = (dialect: Dialect, refusal: Refusal) => {
   const reply = dialect.refuse(refusal)
-  return { ...reply, json: Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Unknown))(reply.body) }
+  return { ...reply, json: Schema.decodeSync(Schema.fromJsonString(Schema.Unknown))(reply.body) }
 }
 /** The value of a header in a list of names and values in turn. */
 const valueOf = (headers: ReadonlyArray<string>, name: string) => {
