@@ -25,11 +25,15 @@ export const events: EventDialect = {
   read: (document, _name, progress) => {
     progress.model ??= textIn(document, "model")
     progress.report(usageOf(Json.field(document, "usage")))
-    const choice = Json.first(Json.field(document, "choices"))
+    const choice = firstChoice(Json.field(document, "choices"))
     progress.text(textOf(Json.field(Json.field(choice, "delta"), "content")))
     progress.finishReason ??= textIn(choice, "finish_reason")
   }
 }
+
+/** Where more than one answer was asked for, their pieces come mixed; ours is the first answer. */
+const firstChoice = (choices: unknown): unknown =>
+  Array.isArray(choices) ? choices.find((choice) => (Json.count(Json.field(choice, "index")) ?? 0) === 0) : undefined
 
 /** Some servers send empty texts for what they do not know yet. */
 const textIn = (value: unknown, name: string): string | undefined => Json.text(Json.field(value, name)) || undefined

@@ -71,6 +71,23 @@ export const streams: Fixtures["streams"] = {
       { ...answer, finishReason: "length", usage: undefined }
     ],
     [
+      "the first of two",
+      chunks(
+        delta("Hi"),
+        { choices: [{ index: 1, delta: { content: "Hello" } }] },
+        {
+          choices: [
+            { index: 1, delta: { content: "!" } },
+            { index: 0, delta: { content: "." } }
+          ]
+        },
+        { choices: [{ index: 1, delta: {}, finish_reason: "length" }] },
+        stop,
+        last
+      ) + done,
+      { ...streamed, text: "Hi." }
+    ],
+    [
       "blocked",
       chunks({ choices: [{ delta: {}, finish_reason: "content_filter" }] }, last) + done,
       { ...streamed, text: "", finishReason: "content_filter" }

@@ -110,11 +110,16 @@ export const streamConformance = ({ kind, streams, answers, make }: StreamSuite)
       assert.isTrue(streams.answers.some(([, body]) => utf8(body).length > body.length))
     })
 
-    it.prop("say the same however they are cut", [Schema.Array(Schema.Int)], ([places]) => {
-      for (const body of bodies) {
-        assert.deepStrictEqual(outcomeOf(make(), cutAt(utf8(body), places)), read(body))
-      }
-    })
+    it.prop(
+      "say the same however they are cut",
+      [Schema.Array(Schema.Int)],
+      ([places]) => {
+        for (const body of bodies) {
+          assert.deepStrictEqual(outcomeOf(make(), cutAt(utf8(body), places)), read(body))
+        }
+      },
+      { arbitrary: { runs: 30 }, timeout: 60_000 }
+    )
 
     it("say the same byte by byte", () => {
       for (const body of bodies) assert.deepStrictEqual(outcomeOf(make(), byteByByte(utf8(body))), read(body))
@@ -178,8 +183,10 @@ export const streamConformance = ({ kind, streams, answers, make }: StreamSuite)
     it("are never taken for whole when they are cut off", () => {
       for (const [, body, { text, finishReason, model }] of streams.answers) {
         const bytes = utf8(body)
+        // Anywhere in the first body; in the others at a step that comes by all kinds of places.
+        const step = body === streams.answers[0]![1] ? 1 : 11
         let failed = 0
-        for (let length = 0; length < bytes.length; length++) {
+        for (let length = 0; length < bytes.length; length += step) {
           const outcome = outcomeOf(make(), [bytes.slice(0, length)])
           if (outcome.failure === undefined) {
             assert.deepStrictEqual([outcome.text, outcome.finish], [text, { finishReason, model }])
@@ -189,9 +196,9 @@ export const streamConformance = ({ kind, streams, answers, make }: StreamSuite)
             failed++
           }
         }
-        assert.isAbove(failed, bytes.length / 2)
+        assert.isAbove(failed, bytes.length / step / 2)
       }
-    })
+    }, 60_000)
 
     it("may be no streams at all, where a server answers as if it had not been asked for one", () => {
       for (const [, body, answer] of answers) assert.deepStrictEqual(read(body), wholeOf(answer))
