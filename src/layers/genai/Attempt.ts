@@ -21,6 +21,8 @@ export class Call {
   avoid = NONE
   /** Endpoints that cannot serve this request. */
   exclude = NONE
+  /** Called when it is sent, with the endpoint's name. */
+  onSent: ((endpoint: string) => void) | undefined = undefined
   /** How the last attempt failed. */
   lastFailure: AttemptFailed | undefined = undefined
 

@@ -31,6 +31,7 @@ import { makeEndpointHandler } from "./EndpointHandler.ts"
 import { EndpointRecorder } from "./EndpointRecorder.ts"
 import { explain, rejected, tooLate } from "./Explain.ts"
 import { HealthFleet } from "./HealthFleet.ts"
+import { Hedge } from "./Hedge.ts"
 import { RetryGate } from "./RetryGate.ts"
 import type { Spending } from "./Spending.ts"
 import type { StreamTurn } from "./StreamAttempt.ts"
@@ -88,7 +89,16 @@ export const make = Effect.fnUntraced(function* (
   const streamers = new Map(
     endpoints.map((endpoint, index) => [endpoint.name, { endpoint, tokens: tokenLimits[index]! }])
   )
-  const calls = new Calls(config, dispatcher, streamers, fleet, clock)
+  const latencies = new Map(config.endpoints.map(({ name }, index) => [name, recorders[index]!.latency]))
+  const hedge =
+    config.hedge &&
+    new Hedge({
+      config: config.hedge,
+      maxAttempts: config.maxAttempts,
+      fleet,
+      latencyOf: (endpoint) => latencies.get(endpoint)!
+    })
+  const calls = new Calls(config, dispatcher, streamers, fleet, hedge, clock)
   return GenAiClient.of({
     generate: (request, options) => calls.generate(request, options),
     stream: (request, options) => calls.stream(request, options),
@@ -122,6 +132,7 @@ class Calls {
   private readonly dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed | NotSent>
   private readonly streamers: ReadonlyMap<string, Streamer>
   private readonly fleet: HealthFleet
+  private readonly hedge: Hedge | undefined
   private readonly retries: RetryGate
   private readonly clock: Clock.Clock
   private readonly schedule: ReturnType<typeof backoff>
@@ -136,12 +147,14 @@ class Calls {
     dispatcher: Dispatcher<Call, GenAiAnswer, AttemptFailed | NotSent>,
     streamers: ReadonlyMap<string, Streamer>,
     fleet: HealthFleet,
+    hedge: Hedge | undefined,
     clock: Clock.Clock
   ) {
     this.config = config
     this.dispatcher = dispatcher
     this.streamers = streamers
     this.fleet = fleet
+    this.hedge = hedge
     this.retries = new RetryGate(config, clock)
     this.clock = clock
     this.schedule = backoff(config.retry)
@@ -153,7 +166,7 @@ class Calls {
       if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
       this.active++
       this.retries.onRequest()
-      const answer = this.attempts(call, (place) => this.dispatcher.submit(call, place)).pipe(
+      const answer = this.attempts(call, (place) => this.attempt(call, place)).pipe(
         Effect.mapError((error) => explain(call, error)),
         Effect.timeoutOrElse({ duration: call.deadlineMs, orElse: () => Effect.fail(tooLate(call)) })
       )
@@ -199,6 +212,14 @@ class Calls {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
     const now = this.clock.currentTimeMillisUnsafe()
     return new Call(request, options?.session, now, deadlineMs, this.config.endpoints.length)
+  }
+
+  private attempt(
+    call: Call,
+    place: SubmitOptions
+  ): Effect.Effect<GenAiAnswer, AttemptFailed | NotSent | DispatchError> {
+    if (this.hedge === undefined) return this.dispatcher.submit(call, place)
+    return this.hedge.run(call, place, (place) => this.dispatcher.submit(call, place))
   }
 
   /** A turn for a streamed answer, held until the scope closes. */

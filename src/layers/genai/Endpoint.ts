@@ -99,6 +99,7 @@ export class Endpoint {
     if (!this.health.allows(at)) return Result.fail(this.turnedAway(call))
     call.attempts++
     this.recorder.onSent()
+    call.onSent?.(this.name)
     const wire = { ...encoded.success, timeouts: this.timeouts }
     return Result.succeed({ wire, credential, at, ticket: this.health.sent() })
   }

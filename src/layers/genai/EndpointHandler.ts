@@ -31,12 +31,16 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
     const begun = endpoint.begin(call, credential, "answer")
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
     const send = begun.success
-    return Effect.onInterrupt(
+    return Effect.onExitPrimitive(
       Effect.matchEffect(transport.send(send.wire), {
         onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
         onSuccess: (response) => decode(call, send, response)
       }),
-      () => Effect.sync(() => endpoint.aborted(send))
+      // Interrupted or died: a failure has been counted already.
+      (exit) =>
+        exit._tag === "Success" || exit.cause.reasons.some((reason) => reason._tag === "Fail")
+          ? undefined
+          : Effect.sync(() => endpoint.aborted(send))
     )
   }
 

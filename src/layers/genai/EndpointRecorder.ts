@@ -12,7 +12,7 @@ import type { Spending } from "./Spending.ts"
 export class EndpointRecorder {
   private readonly endpoint: EndpointConfig
   private readonly spending: Spending | undefined
-  private readonly latency = new Histogram()
+  readonly latency = new Histogram()
   private readonly failures: Record<string, number> = {}
   private sent = 0
   private succeeded = 0
