@@ -1,7 +1,8 @@
 /**
  * What the batch engine itself costs: rows a second through real files with a client that answers at once.
  *
- * `node benchmarks/batch-files.ts [rows] [ordered]`; 200,000 rows by default.
+ * `node benchmarks/batch-files.ts [rows] [ordered] [own|openai|gemini]`; 200,000 rows of our own by default. Results are
+ * in the format of the rows.
  */
 import { createWriteStream } from "node:fs"
 import { join } from "node:path"
@@ -15,6 +16,7 @@ import { GenAiClient } from "../src/services/GenAiClient.ts"
 
 const rows = Number(process.argv[2] ?? 200_000)
 const ordered = process.argv.includes("ordered")
+const format = (["openai", "gemini"] as const).find((name) => process.argv.includes(name)) ?? "own"
 
 const answer = {
   text: "The sky is blue, for the air scatters the short waves of the light more than the long ones.",
@@ -38,8 +40,19 @@ const client = Layer.succeed(
 
 function* input() {
   const about = "Tell me in two sentences why the sky is blue, and say it as a pirate would, with some wind in it."
-  for (let index = 0; index < rows; index++) {
-    yield `${JSON.stringify({ id: index, input: `Question ${index}: ${about}`, metadata: { set: "a" } })}\n`
+  for (let index = 0; index < rows; index++) yield `${JSON.stringify(row(index, `Question ${index}: ${about}`))}\n`
+}
+
+const row = (index: number, question: string) => {
+  switch (format) {
+    case "own":
+      return { id: index, input: question, metadata: { set: "a" } }
+    case "openai": {
+      const body = { model: "m-1", messages: [{ role: "user", content: question }], max_tokens: 100 }
+      return { custom_id: String(index), method: "POST", url: "/v1/chat/completions", body }
+    }
+    case "gemini":
+      return { key: String(index), request: { contents: [{ role: "user", parts: [{ text: question }] }] } }
   }
 }
 
@@ -74,7 +87,8 @@ const program = Effect.gen(function* () {
     ordered,
     limit: undefined,
     maxOutstanding: 1024,
-    anyObject: false
+    anyObject: false,
+    outputFormat: format
   }
   yield* Effect.promise(() => pipeline(Readable.from(input()), createWriteStream(options.input)))
   yield* measure("cold run", options)

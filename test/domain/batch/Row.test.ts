@@ -187,6 +187,8 @@ describe("readRow, any object", () => {
     const again = row(first.source, true)
     assert.deepStrictEqual(again.request, first.request)
     assert.deepStrictEqual(again.source, first.source)
+    const raw = row({ prompt: "x", raw: true }, true)
+    assert.deepStrictEqual(row(raw.source, true).request, raw.request)
   })
 
   it("takes the field body when there is one", () => {

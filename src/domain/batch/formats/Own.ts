@@ -31,7 +31,6 @@ const Fields = Schema.Struct({
   model: optional(Schema.String),
   temperature: optional(Schema.Finite),
   max_tokens: optional(Schema.Int.check(Schema.isGreaterThan(0))),
-  extra: optional(Schema.Record(Schema.String, Schema.Unknown)),
   input: optional(Schema.String),
   messages: optional(Schema.Array(ChatMessage))
 })
@@ -45,7 +44,6 @@ const EXPECTED: Readonly<Record<string, string>> = {
   model: "text",
   temperature: "a number",
   max_tokens: "a whole number above 0",
-  extra: "an object",
   input: "text",
   messages: "a list of messages",
   "messages[]": 'an object with "role" and "content"',
@@ -69,7 +67,7 @@ function readFields(row: JsonObject): Result.Result<Content, string> {
   if (typeof fields.id === "number" && Number.isInteger(fields.id) && !Number.isSafeInteger(fields.id)) {
     return Result.fail("id: the number is too large to be kept exactly; write it as text, in quotes")
   }
-  const { body, messages: written, metadata, raw } = passedThrough(row)
+  const { body, extra, messages: written, metadata, raw } = passedThrough(row)
   if (input == null && messages == null && body === undefined) {
     const given = ["input", "messages", "body"].find((name) => Object.hasOwn(row, name))
     return Result.fail(
@@ -79,11 +77,13 @@ function readFields(row: JsonObject): Result.Result<Content, string> {
     )
   }
   if (input != null && messages != null) return Result.fail('has both "input" and "messages"; keep one of them')
-  if (raw !== undefined && typeof raw !== "boolean")
+  if (extra !== undefined && !isObject(extra)) return Result.fail(`extra: expected an object, got ${shown(extra)}`)
+  if (raw !== undefined && typeof raw !== "boolean") {
     return Result.fail(`raw: expected true or false, got ${shown(raw)}`)
+  }
   if (messages?.length === 0) return Result.fail("messages: expected at least one message, got an empty list")
   return Result.succeed({
-    request: toRequest(fields, body, raw === true),
+    request: toRequest(fields, { body, extra, keepRaw: raw === true }),
     session: fields.session == null ? undefined : String(fields.session),
     id: fields.id ?? undefined,
     metadata,
@@ -106,26 +106,33 @@ function readObject(row: JsonObject): Content {
   const fields = isObject(body) ? decodeFields(body) : Result.fail(undefined)
   const { id, session } = named(row)
   return {
-    request: toRequest(Result.isSuccess(fields) ? fields.success : {}, body, raw === true),
+    request: toRequest(Result.isSuccess(fields) ? fields.success : {}, { body, keepRaw: raw === true }),
     session: session === undefined ? undefined : String(session),
     id,
     metadata,
     asked: { body },
     // A failed line has fields of its own beside the row's: a body that is the whole row must stay apart from them.
-    source: body === row ? { ...present({ id, session, metadata }), body } : row,
+    source: body === row ? { ...present({ id, session, metadata, raw: raw === true ? raw : undefined }), body } : row,
     unsaid: NOTHING
   }
 }
 
-function toRequest(fields: Fields, body: unknown, keepRaw: boolean): GenAiRequest {
-  const { extra, input, max_tokens, messages, model, system, temperature } = fields
+function toRequest(
+  fields: Fields,
+  {
+    body,
+    extra,
+    keepRaw
+  }: { readonly body: unknown; readonly extra?: JsonObject | undefined; readonly keepRaw: boolean }
+): GenAiRequest {
+  const { input, max_tokens, messages, model, system, temperature } = fields
   return {
     messages: input != null ? [{ role: "user", content: input }] : (messages ?? []),
     ...(system == null ? {} : { system }),
     ...(model == null ? {} : { model }),
     ...(temperature == null ? {} : { temperature }),
     ...(max_tokens == null ? {} : { maxTokens: max_tokens }),
-    ...(extra == null ? {} : { extra }),
+    ...(extra === undefined ? {} : { extra }),
     ...(keepRaw ? { keepRaw } : {}),
     ...(body === undefined ? {} : { body })
   }
@@ -139,13 +146,14 @@ function fieldError(row: JsonObject, path: ReadonlyArray<unknown> | undefined): 
 }
 
 /** The fields that are not looked into; `null` is the same as absent. */
-function passedThrough({
-  body,
-  messages,
-  metadata,
-  raw
-}: JsonObject): Partial<Record<"body" | "messages" | "metadata" | "raw", unknown>> {
-  return { body: body ?? undefined, messages, metadata: metadata ?? undefined, raw: raw ?? undefined }
+function passedThrough({ body, extra, messages, metadata, raw }: JsonObject) {
+  return {
+    body: body ?? undefined,
+    extra: extra ?? undefined,
+    messages,
+    metadata: metadata ?? undefined,
+    raw: raw ?? undefined
+  }
 }
 
 function present(fields: JsonObject): JsonObject {
