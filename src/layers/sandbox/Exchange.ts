@@ -64,6 +64,7 @@ export class Exchange {
     const started = performance.now()
     let sent = 0
     const next = (): void => {
+      if (this.ended) return
       // Frames that are due together, because a gap is shorter than a timer can be, go together.
       const passed = performance.now() - started
       const from = sent

@@ -65,6 +65,16 @@ describe("streamed answers", () => {
       const stats = yield* statsWhen((stats) => stats.inflight === 0)
       assert.deepStrictEqual(stats.answered, { 200: 1 })
       assert.strictEqual(stats.completionTokens, expected.completionTokens)
+      const { promptTokens: input, completionTokens: output } = expected
+      assert.deepStrictEqual(stats.maxTokensPerSlidingMinute, { input, output, total: input + output })
+      assert.deepStrictEqual(
+        stats.tokensPerMinute.map(([, ...tokens]) => tokens),
+        [[input, output]]
+      )
+      assert.deepStrictEqual(
+        stats.perTenth.map(([, count]) => count),
+        [1]
+      )
     })
   )
 
@@ -142,7 +152,7 @@ describe("streamed answers", () => {
       yield* statsWhen((stats) => stats.inflight === 1)
       yield* Fiber.interrupt(waiting)
       const stats = yield* statsWhen((stats) => stats.inflight === 0)
-      assert.deepStrictEqual([stats.aborted, stats.answered], [1, {}])
+      assert.deepStrictEqual([stats.aborted, stats.answered, stats.promptTokens], [1, {}, 0])
     })
   )
 
