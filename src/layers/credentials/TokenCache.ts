@@ -107,10 +107,11 @@ class TokenCache {
       }
       const pending = Deferred.makeUnsafe<string, CredentialError>()
       this.pending = pending
-      const renewal = Effect.onExit(Effect.interruptible(this.renewal), (exit) =>
-        Effect.sync(() => this.settle(pending, exit))
-      )
-      return Effect.as(Effect.forkIn(renewal, this.scope, { startImmediately: true }), Deferred.await(pending))
+      return Effect.map(Effect.forkIn(Effect.interruptible(this.renewal), this.scope), (fiber) => {
+        // Unlike `onExit`, this hears also of a fiber that never starts since the scope is closed.
+        fiber.addObserver((exit) => this.settle(pending, exit))
+        return Deferred.await(pending)
+      })
     })
   )
 

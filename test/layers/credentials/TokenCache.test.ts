@@ -226,6 +226,8 @@ describe("the token cache", () => {
       yield* Scope.close(scope, Exit.void)
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(waiter)))
       assert.strictEqual(issuer.running, 0)
+      const late = yield* Effect.forkChild(get)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(late)))
     })
   )
 
