@@ -72,12 +72,26 @@ export interface BatchReport extends BatchProgress {
   readonly elapsedMs: number
 }
 
+/** What rows ask for, before anybody has counted tokens. */
+export interface AskedTokens {
+  /** Bytes of the prompts' text in UTF-8. */
+  readonly textBytes: number
+  /** Tokens read that do not depend on the text: separators, attachments. */
+  readonly fixedTokens: number
+  /** The sum of the longest answers, over the rows that name one, in tokens. */
+  readonly maxTokens: number
+  /** Rows that name no longest answer. */
+  readonly open: number
+}
+
 /** What a dry run found; nothing was sent or written. */
 export interface BatchCheck {
   readonly valid: number
   /** Rows that would be skipped because an earlier run has done them. */
   readonly resumed: number
   readonly invalid: number
+  /** What the valid rows ask for, for estimates. */
+  readonly asked: AskedTokens
   /** The first invalid rows: at most 20. */
   readonly samples: ReadonlyArray<{ readonly line: number; readonly error: string }>
   /** Sentences about fields of provider rows that endpoints of other kinds would not be sent; empty when there are none. */

@@ -1,8 +1,8 @@
 /** What a dry run found: the settings, the files, the rows, and where they would go. */
+import { ASSUMED_ANSWER, BYTES_PER_TOKEN, type EstimatedEndpoint } from "./Estimate.ts"
 import * as Format from "./Format.ts"
 import type { Line } from "./Line.ts"
 import { span } from "./Line.ts"
-import { shares } from "./Shares.ts"
 import { table } from "./Table.ts"
 import * as Text from "./Text.ts"
 
@@ -20,7 +20,9 @@ export interface DryRun {
   readonly resumed: number
   /** The first invalid rows. */
   readonly samples: ReadonlyArray<{ readonly line: number; readonly error: string }>
-  readonly endpoints: ReadonlyArray<{ readonly name: string; readonly weight: number }>
+  readonly endpoints: ReadonlyArray<EstimatedEndpoint>
+  /** The budget of the run, if any. */
+  readonly maxCost: number | undefined
   /** Whether shares follow weights exactly, or only as far as load allows. */
   readonly exactShares: boolean
 }
@@ -53,7 +55,9 @@ export const lines = (dryRun: DryRun, width: number): ReadonlyArray<Line> => {
     ...(more > 0 ? [[span(`  and ${Format.count(more)} more`, "dim")]] : []),
     [],
     ...shareTable(dryRun),
-    ...(dryRun.exactShares ? [] : [[span("by weight; the real shares follow the load as well", "dim")]])
+    ...(dryRun.exactShares ? [] : [[span("by weight; the real shares follow the load as well", "dim")]]),
+    ...Text.wrap(ASSUMPTIONS, width).map((part): Line => [span(part, "dim")]),
+    ...overBudget(dryRun)
   ]
 }
 
@@ -66,22 +70,55 @@ const hanging = (setting: string, width: number): ReadonlyArray<Line> => {
   )
 }
 
-const shareTable = (dryRun: DryRun): ReadonlyArray<Line> => {
-  const weights = dryRun.endpoints.map(({ weight }) => weight)
-  const rows = shares(dryRun.valid, weights)
-  const sum = weights.reduce((total, weight) => total + weight, 0)
+const ASSUMPTIONS =
+  `Tokens and cost are estimates: ${BYTES_PER_TOKEN} bytes of text a token, answers as long as max_tokens allows ` +
+  `(${ASSUMED_ANSWER} tokens without one), no retries, nothing from caches.`
+
+const overBudget = (dryRun: DryRun): ReadonlyArray<Line> => {
+  const { endpoints, maxCost } = dryRun
+  const cost = sumOf(endpoints.map((endpoint) => endpoint.cost))
+  return maxCost === undefined || cost === undefined || cost < maxCost
+    ? []
+    : [[span(`more than --max-cost ${maxCost}: the run would stop on the way`, "yellow")]]
+}
+
+/** The sum of what is known; `undefined` when nothing is. */
+const sumOf = (figures: ReadonlyArray<number | undefined>): number | undefined => {
+  const known = figures.filter((figure) => figure !== undefined)
+  return known.length === 0 ? undefined : known.reduce((sum, figure) => sum + figure, 0)
+}
+
+const shareTable = ({ endpoints }: DryRun): ReadonlyArray<Line> => {
+  const weights = endpoints.reduce((total, { weight }) => total + weight, 0)
+  const figures = ({ cost, inputTokens, outputTokens, rows }: Omit<EstimatedEndpoint, "name" | "weight">) => [
+    span(Format.count(rows)),
+    ...[inputTokens, outputTokens].map((n) => span(n === undefined ? Format.unknown : Format.compact(n))),
+    span(cost === undefined ? Format.unknown : Format.money(cost))
+  ]
+  const total = {
+    rows: endpoints.reduce((sum, { rows }) => sum + rows, 0),
+    inputTokens: sumOf(endpoints.map(({ inputTokens }) => inputTokens)),
+    outputTokens: sumOf(endpoints.map(({ outputTokens }) => outputTokens)),
+    cost: sumOf(endpoints.map(({ cost }) => cost))
+  }
   return table(
     [
       { title: "endpoint", align: "left" },
       { title: "weight", align: "right" },
       { title: "share", align: "right" },
-      { title: "rows", align: "right" }
+      { title: "rows", align: "right" },
+      { title: "tok in", align: "right" },
+      { title: "tok out", align: "right" },
+      ...(total.cost === undefined ? [] : [{ title: "cost", align: "right" } as const])
     ],
-    dryRun.endpoints.map(({ name, weight }, index) => [
-      span(Text.truncate(Text.oneLine(name), 24), "bold"),
-      span(String(weight)),
-      span(Format.percent(weight / sum)),
-      span(Format.count(rows[index] ?? 0))
-    ])
+    [
+      ...endpoints.map((endpoint) => [
+        span(Text.truncate(Text.oneLine(endpoint.name), 24), "bold"),
+        span(String(endpoint.weight)),
+        span(Format.percent(endpoint.weight / weights)),
+        ...figures(endpoint)
+      ]),
+      ...(endpoints.length < 2 ? [] : [[span("total", "bold"), span(""), span(""), ...figures(total)]])
+    ]
   )
 }

@@ -12,6 +12,7 @@ import * as Stdio from "effect/Stdio"
 import { RowReader } from "../../domain/batch/RowReader.ts"
 import { Tally } from "../../domain/batch/Tally.ts"
 import { Unsaid } from "../../domain/batch/Unsaid.ts"
+import { promptSize } from "../../domain/genai/TokenEstimate.ts"
 import {
   type BatchCheck,
   type BatchOptions,
@@ -133,6 +134,7 @@ export const make = Effect.gen(function* () {
     const samples: Array<BatchCheck["samples"][number]> = []
     const rows = new RowReader(BatchPipeline.rowOptions(options))
     const unsaid = yield* makeUnsaid
+    const asked = { textBytes: 0, fixedTokens: 0, maxTokens: 0, open: 0 }
     let valid = 0
     let resumed = 0
     let invalid = 0
@@ -152,13 +154,18 @@ export const make = Effect.gen(function* () {
       const row = rows.read(line)
       if (row._tag === "Row") {
         valid += 1
+        const size = promptSize(row.request)
+        asked.textBytes += size.textBytes
+        asked.fixedTokens += size.fixedTokens
+        if (row.request.maxTokens === undefined) asked.open += 1
+        else asked.maxTokens += row.request.maxTokens
         unsaid.mayBeAnswered(row)
       } else {
         invalid += 1
         if (samples.length < CHECK_SAMPLES) samples.push({ line: line.index + 1, error: row.error })
       }
     }
-    const result: BatchCheck = { valid, resumed, invalid, samples, warnings: unsaid.warnings }
+    const result: BatchCheck = { valid, resumed, invalid, asked, samples, warnings: unsaid.warnings }
     return result
   })
 

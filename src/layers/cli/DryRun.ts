@@ -3,8 +3,10 @@ import * as Effect from "effect/Effect"
 import { describeText } from "../../domain/config/Describe.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import * as DryRunText from "../../domain/report/DryRunText.ts"
+import { estimate } from "../../domain/report/Estimate.ts"
 import * as Line from "../../domain/report/Line.ts"
-import { BatchRunner } from "../../services/BatchRunner.ts"
+import { type BatchCheck, BatchRunner } from "../../services/BatchRunner.ts"
+import { maxTokensOf } from "../genai/TokenLimits.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
 import { warn } from "./Failures.ts"
 import { Output } from "./Output.ts"
@@ -28,7 +30,8 @@ export const dryRun = Effect.fn("Cli.dryRun")(function* (plan: RunPlan, config: 
       invalid: check.invalid,
       resumed: check.resumed,
       samples: check.samples,
-      endpoints: config.endpoints,
+      endpoints: estimates(check, config),
+      maxCost: plan.budget.maxCost,
       exactShares: config.policy === "weighted"
     },
     width
@@ -37,3 +40,16 @@ export const dryRun = Effect.fn("Cli.dryRun")(function* (plan: RunPlan, config: 
   yield* warn(check.warnings)
   if (check.invalid > 0) return yield* new ExitStatus({ code: ExitCode.failed })
 })
+
+/** The endpoints with what they would be asked for; those of kind `raw` count no tokens. */
+const estimates = ({ asked, valid }: BatchCheck, { endpoints }: DispatcherConfig) =>
+  estimate(
+    { ...asked, rows: valid },
+    endpoints.map(({ kind, name, parameters, prices, weight }) => ({
+      name,
+      weight,
+      countsTokens: kind !== "raw",
+      maxTokens: maxTokensOf(parameters),
+      prices
+    }))
+  )

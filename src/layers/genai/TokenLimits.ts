@@ -65,7 +65,7 @@ const isRefusal = (reason: Cause.Reason<AttemptFailed | NotSent>): boolean => {
 }
 
 /** The providers' names for the longest answer, in the endpoint's own parameters. */
-const maxTokensOf = (parameters: Readonly<Record<string, unknown>>): number | undefined =>
+export const maxTokensOf = (parameters: Readonly<Record<string, unknown>>): number | undefined =>
   ["max_completion_tokens", "max_tokens", "maxOutputTokens"]
     .map((name) => parameters[name])
     .find((value) => typeof value === "number")

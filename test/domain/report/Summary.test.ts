@@ -221,9 +221,10 @@ describe("dry run", () => {
           { line: 1017, error: "neither input nor messages" }
         ],
         endpoints: [
-          { name: "east", weight: 3 },
-          { name: "west", weight: 1 }
+          { name: "east", weight: 3, rows: 1498, inputTokens: 150_000, outputTokens: 749_000, cost: 0.4719 },
+          { name: "west", weight: 1, rows: 499, inputTokens: undefined, outputTokens: undefined, cost: undefined }
         ],
+        maxCost: 0.25,
         exactShares: false
       },
       80
@@ -244,10 +245,14 @@ describe("dry run", () => {
       "  line 1,017  neither input nor messages",
       "  and 1 more",
       "",
-      "endpoint  weight  share   rows",
-      "east           3  75.0%  1,498",
-      "west           1  25.0%    499",
-      "by weight; the real shares follow the load as well"
+      "endpoint  weight  share   rows  tok in  tok out    cost",
+      "east           3  75.0%  1,498    150K     749K  0.4719",
+      "west           1  25.0%    499       -        -       -",
+      "total                    1,997    150K     749K  0.4719",
+      "by weight; the real shares follow the load as well",
+      "Tokens and cost are estimates: 4 bytes of text a token, answers as long as",
+      "max_tokens allows (500 tokens without one), no retries, nothing from caches.",
+      "more than --max-cost 0.25: the run would stop on the way"
     ])
   })
 })
