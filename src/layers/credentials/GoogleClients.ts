@@ -43,12 +43,18 @@ const defaultClient = async (): Promise<AuthClient> => {
     projectId: "given-by-the-endpoint",
     clientOptions: { transporterOptions: { timeout: CALL_MS } }
   })
-  return auth.getClient().catch(() => {
-    throw misconfigured(
-      "no Google credentials found: run `gcloud auth application-default login`, or name a key file in keyFile or GOOGLE_APPLICATION_CREDENTIALS"
-    )
+  return auth.getClient().catch((error: unknown) => {
+    const isMissing = String(Json.field(error, "message")).startsWith("Could not load the default credentials")
+    throw misconfigured(isMissing ? NO_CREDENTIALS : UNUSABLE_CREDENTIALS)
   })
 }
+
+const NO_CREDENTIALS =
+  "no Google credentials found: run `gcloud auth application-default login`, or name a key file in keyFile or GOOGLE_APPLICATION_CREDENTIALS"
+
+/** The library's message is not passed on: it may quote the file. */
+const UNUSABLE_CREDENTIALS =
+  "the Google credentials that were found are no good: check the file in GOOGLE_APPLICATION_CREDENTIALS, or log in again with `gcloud auth application-default login`"
 
 interface Key {
   readonly type: string

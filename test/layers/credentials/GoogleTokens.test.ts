@@ -132,6 +132,19 @@ describe("tokens of Google", () => {
   )
 
   run(
+    "cannot be had from a login that is not whole, and the error quotes nothing of it",
+    Effect.gen(function* () {
+      const login = JSON.stringify({ type: "authorized_user", client_id: "c", client_secret: "s3cret" })
+      const path = yield* writeFile(login)
+      setEnvironment([["GOOGLE_APPLICATION_CREDENTIALS", path]])
+      const { message, reason } = yield* failureOf({ environment: { GOOGLE_APPLICATION_CREDENTIALS: path } })
+      assert.deepInclude(reason, { _tag: "Unauthorized", status: 401 })
+      assert.include(message, "check the file in GOOGLE_APPLICATION_CREDENTIALS")
+      assert.notInclude(message, "s3cret")
+    })
+  )
+
+  run(
     "cannot be had from a file that is no key, and the error says which file, and who named it",
     Effect.gen(function* () {
       const servers = yield* makeServers
