@@ -1,7 +1,6 @@
 /** Reads the lines of an input as rows, in whatever format they are. */
 import { isUtf8 } from "node:buffer"
 import * as Result from "effect/Result"
-import type { GenAiRequest } from "../genai/GenAiRequest.ts"
 import { gemini } from "./formats/GeminiBatch.ts"
 import { openai } from "./formats/OpenAiBatch.ts"
 import { anyObject, own } from "./formats/Own.ts"
@@ -86,9 +85,20 @@ export class RowReader {
   }
 
   private row(index: number, hash: string, format: FormatName, content: Content): Row {
-    if (!this.keepRaw) return { _tag: "Row", index, hash, format, ...content }
-    const request: GenAiRequest = { ...content.request, keepRaw: true }
-    return { _tag: "Row", index, hash, format, ...content, request }
+    const { asked, id, metadata, request, session, source, unsaid } = content
+    return {
+      _tag: "Row",
+      index,
+      hash,
+      format,
+      request: this.keepRaw ? { ...request, keepRaw: true } : request,
+      session,
+      id,
+      metadata,
+      asked,
+      source,
+      unsaid
+    }
   }
 
   /** A row in no format is read as one of our own: what it misses is said in our words. */
