@@ -33,7 +33,13 @@ policy: weighted
 maxAttempts: 6
 retry: { base: 200ms, factor: 2, cap: 3s }
 endpoints:
-  - { name: quick, kind: openai, baseUrl: "${quick.url}", model: sandbox, weight: 5, concurrency: 32 }
+  - name: quick
+    kind: openai
+    baseUrl: ${quick.url}
+    model: sandbox
+    weight: 5
+    concurrency: 32
+    prices: { input: 0.15, output: 0.60 }
   - { name: flaky, kind: openai, baseUrl: "${flaky.url}", model: sandbox, weight: 3, concurrency: 32 }
   - name: limited
     kind: openai

@@ -1,5 +1,6 @@
 /** A configuration as people may read it: for dry runs and logs, without any secret. */
-import type { DispatcherConfig, EndpointConfig } from "./DispatcherConfig.ts"
+import type { Prices } from "../genai/Prices.ts"
+import type { DispatcherConfig, EndpointConfig, HedgeConfig } from "./DispatcherConfig.ts"
 import { formatDuration } from "./DurationText.ts"
 import { showHeaders } from "./HeaderTemplate.ts"
 
@@ -11,11 +12,17 @@ export interface EndpointDescription {
   readonly model?: string
   /** The variable's name and whether it holds something: `EAST_API_KEY (set)`; `none` for endpoints without a key. */
   readonly apiKeyEnv: string
+  readonly keyFile?: string
+  readonly serviceAccount?: string
+  readonly priority: number
   readonly weight: number
   readonly concurrency: number
+  readonly adaptiveConcurrency: boolean
   readonly queueCapacity: number
   readonly limits: EndpointConfig["limits"]
   readonly timeouts: Readonly<Record<"connect" | "firstByte" | "idle" | "total", string>>
+  readonly breaker: { readonly failures: number; readonly window: string; readonly open: string }
+  readonly prices: Prices | "none"
   readonly parameters: EndpointConfig["parameters"]
   /** As written in the file: what comes from a variable stands there as `${NAME}`. */
   readonly headers: Readonly<Record<string, string>>
@@ -28,14 +35,20 @@ export interface ConfigDescription {
   readonly maxAttempts: number
   readonly deadline: string
   readonly retry: { readonly base: string; readonly factor: number; readonly cap: string }
+  readonly retryBudget: DispatcherConfig["retryBudget"]
+  readonly hedge: HedgeConfig | "none"
   readonly affinity:
     | { readonly ttl: string; readonly sliding: boolean; readonly capacity: number; readonly onUnavailable: string }
     | "none"
   readonly endpoints: ReadonlyArray<EndpointDescription>
 }
 
-const describeKey = ({ apiKey, apiKeyEnv }: EndpointConfig): string => {
+const describeKey = ({ apiKey, apiKeyEnv, keyFile, kind, serviceAccount }: EndpointConfig): string => {
   if (apiKeyEnv !== undefined) return `${apiKeyEnv} (${apiKey === undefined ? "not set" : "set"})`
+  if (kind === "vertex" && apiKey === undefined) {
+    const source = keyFile === undefined ? "Google's default credentials" : `the key file ${keyFile}`
+    return serviceAccount === undefined ? source : `${source} as ${serviceAccount}`
+  }
   return apiKey === undefined ? "none" : "set by the program"
 }
 
@@ -53,8 +66,12 @@ const describeEndpoint = (endpoint: EndpointConfig): EndpointDescription => ({
   baseUrl: describeUrl(endpoint.baseUrl),
   ...(endpoint.model === undefined ? {} : { model: endpoint.model }),
   apiKeyEnv: describeKey(endpoint),
+  ...(endpoint.keyFile === undefined ? {} : { keyFile: endpoint.keyFile }),
+  ...(endpoint.serviceAccount === undefined ? {} : { serviceAccount: endpoint.serviceAccount }),
+  priority: endpoint.priority,
   weight: endpoint.weight,
   concurrency: endpoint.concurrency,
+  adaptiveConcurrency: endpoint.adaptiveConcurrency,
   queueCapacity: endpoint.queueCapacity,
   limits: endpoint.limits,
   timeouts: {
@@ -63,6 +80,12 @@ const describeEndpoint = (endpoint: EndpointConfig): EndpointDescription => ({
     idle: formatDuration(endpoint.timeouts.idleMs),
     total: formatDuration(endpoint.timeouts.totalMs)
   },
+  breaker: {
+    failures: endpoint.breaker.failures,
+    window: formatDuration(endpoint.breaker.windowMs),
+    open: formatDuration(endpoint.breaker.openMs)
+  },
+  prices: endpoint.prices ?? "none",
   parameters: endpoint.parameters,
   headers: showHeaders(endpoint.headers)
 })
@@ -78,6 +101,8 @@ export const describe = (config: DispatcherConfig): ConfigDescription => ({
     factor: config.retry.factor,
     cap: formatDuration(config.retry.capMs)
   },
+  retryBudget: config.retryBudget,
+  hedge: config.hedge ?? "none",
   affinity:
     config.affinity === undefined
       ? "none"
@@ -92,21 +117,32 @@ export const describe = (config: DispatcherConfig): ConfigDescription => ({
 
 const percent = (part: number): string => `${Number((part * 100).toFixed(1))} %`
 
-const limitsText = ({ requestsPerMinute, requestsPerSecond }: EndpointConfig["limits"]): string =>
+const limitsText = (limits: EndpointConfig["limits"]): string =>
   [
-    requestsPerSecond === undefined ? [] : [`at most ${requestsPerSecond}/s`],
-    requestsPerMinute === undefined ? [] : [`at most ${requestsPerMinute}/min`]
+    [limits.requestsPerSecond, "/s"] as const,
+    [limits.requestsPerMinute, "/min"] as const,
+    [limits.tokensPerMinute, " tokens/min"] as const,
+    [limits.inputTokensPerMinute, " input tokens/min"] as const,
+    [limits.outputTokensPerMinute, " output tokens/min"] as const
   ]
-    .flat()
+    .flatMap(([limit, unit]) => (limit === undefined ? [] : [`at most ${limit}${unit}`]))
     .join(", ")
+
+const pricesText = ({ prices }: EndpointConfig): string => {
+  if (prices === undefined) return ""
+  const cached = prices.cachedInput === undefined ? "" : `, ${prices.cachedInput} cached`
+  return `prices ${prices.input} in${cached}, ${prices.output} out per million tokens`
+}
 
 const endpointText = (endpoint: EndpointConfig, totalWeight: number): string =>
   [
     `${endpoint.name}: ${endpoint.kind} ${describeUrl(endpoint.baseUrl)}`,
     endpoint.model === undefined ? "no model of its own" : `model ${endpoint.model}`,
+    endpoint.priority === 0 ? "" : `priority ${endpoint.priority}`,
     `weight ${endpoint.weight} (${percent(endpoint.weight / totalWeight)})`,
-    `${endpoint.concurrency} at once`,
+    `${endpoint.adaptiveConcurrency ? "up to " : ""}${endpoint.concurrency} at once`,
     limitsText(endpoint.limits),
+    pricesText(endpoint),
     `key ${describeKey(endpoint)}`
   ]
     .filter((part) => part !== "")
@@ -123,6 +159,14 @@ export const describeText = (config: DispatcherConfig): string => {
     config.maxRequestsPerSecond === undefined ? "no overall rate limit" : `at most ${config.maxRequestsPerSecond}/s`
   const backoff = `backoff ${formatDuration(retry.baseMs)} x${retry.factor} up to ${formatDuration(retry.capMs)}`
   const attempts = `up to ${config.maxAttempts} attempts within ${formatDuration(config.deadlineMs)}`
-  const heading = [`policy ${config.policy}`, rate, attempts, backoff, affinityText(config.affinity)].join(", ")
+  const hedge =
+    config.hedge === undefined
+      ? []
+      : [
+          `second sends after the ${percent(config.hedge.afterQuantile)} quantile, at most ${percent(config.hedge.maxExtra)}`
+        ]
+  const heading = [`policy ${config.policy}`, rate, attempts, backoff, ...hedge, affinityText(config.affinity)].join(
+    ", "
+  )
   return [heading, ...config.endpoints.map((endpoint) => `  ${endpointText(endpoint, totalWeight)}`)].join("\n")
 }

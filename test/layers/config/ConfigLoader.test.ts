@@ -14,16 +14,22 @@ maxAttempts: 7
 deadline: 20m
 retry: { base: 250ms, factor: 3, cap: 1m }
 affinity: { ttl: 10m, sliding: true, capacity: 50, onUnavailable: wait }
+retryBudget: { ratio: 0.1, minPerSecond: 3 }
+hedge: { afterQuantile: 0.9 }
 endpoints:
   - name: east
     kind: openai
     baseUrl: https://llm.example.com/v1/
     model: some-model
     apiKeyEnv: EAST_API_KEY
+    priority: 1
     weight: 3
     concurrency: 64
+    adaptiveConcurrency: true
     queueCapacity: 32
-    limits: { requestsPerSecond: 100, requestsPerMinute: 3000 }
+    limits: { requestsPerSecond: 100, requestsPerMinute: 3000, tokensPerMinute: 9, inputTokensPerMinute: 8, outputTokensPerMinute: 7 }
+    breaker: { failures: 3, window: 5s }
+    prices: { input: 0.15, output: 0.6, cachedInput: 0 }
     timeouts: { connect: 1s, firstByte: 2s, idle: 3s, total: 4s }
     parameters: { temperature: 0.4, max_tokens: 120, stop: [a, null], nested: { x: true } }
     headers: { X-Team: search, x-api-key: "\${TEAM_KEY}", x-both: "a \${TEAM_KEY} b $\${c}" }
@@ -64,7 +70,19 @@ describe("a config file", () => {
       assert.strictEqual(east.weight, 3)
       assert.strictEqual(east.concurrency, 64)
       assert.strictEqual(east.queueCapacity, 32)
-      assert.deepStrictEqual(east.limits, { requestsPerSecond: 100, requestsPerMinute: 3000 })
+      assert.strictEqual(east.priority, 1)
+      assert.isTrue(east.adaptiveConcurrency)
+      assert.deepStrictEqual(east.limits, {
+        requestsPerSecond: 100,
+        requestsPerMinute: 3000,
+        tokensPerMinute: 9,
+        inputTokensPerMinute: 8,
+        outputTokensPerMinute: 7
+      })
+      assert.deepStrictEqual(east.breaker, { failures: 3, windowMs: 5000, openMs: 5000 })
+      assert.deepStrictEqual(east.prices, { input: 0.15, output: 0.6, cachedInput: 0 })
+      assert.deepStrictEqual(config.retryBudget, { ratio: 0.1, minPerSecond: 3 })
+      assert.deepStrictEqual(config.hedge, { afterQuantile: 0.9, maxExtra: 0.05 })
       assert.deepStrictEqual(east.timeouts, { connectMs: 1000, firstByteMs: 2000, idleMs: 3000, totalMs: 4000 })
       assert.deepStrictEqual(east.parameters, {
         temperature: 0.4,

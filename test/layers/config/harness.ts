@@ -6,7 +6,7 @@ import { load } from "../../../src/layers/config/ConfigLoader.ts"
 export interface Case {
   /** Files of the directory that the loader looks into, by name. */
   readonly files?: Readonly<Record<string, string>>
-  /** `@` stands for that directory. */
+  /** `@/` at the start stands for that directory. */
   readonly env?: Record<string, string>
   /** The one of them that is named as the config. */
   readonly file?: string
@@ -31,7 +31,7 @@ export const loadCase = Effect.fnUntraced(
       Effect.provideService(
         ConfigProvider.ConfigProvider,
         ConfigProvider.fromEnv({
-          env: Object.fromEntries(Object.entries(env).map(([k, v]) => [k, v.replace("@", directory)]))
+          env: Object.fromEntries(Object.entries(env).map(([k, v]) => [k, v.replace(/^@\//, `${directory}/`)]))
         })
       ),
       Effect.mapError((error) => ({ error, lines: error.message.split("\n").map((line) => local(line.trim())) }))
