@@ -265,7 +265,7 @@ class Calls {
     )
     let failure = first
     for (;;) {
-      if (failure._tag === "DispatchError") return yield* Effect.fail(failure)
+      if (failure._tag === "DispatchError") return yield* failure
       if (failure._tag === "NotSent") yield* this.fleet.apply(failure.endpoint)
       else yield* Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown)
       const result = yield* Effect.result(attempt)

@@ -16,7 +16,7 @@ export class HealthFleet {
   constructor(config: DispatcherConfig, clock: Clock.Clock) {
     this.clock = clock
     this.deadlineMs = config.deadlineMs
-    const watcher = { onDisabled: () => this.onDisabled, onEnabled: () => this.recount() }
+    const watcher = { onDisabled: this.onDisabled, onEnabled: () => this.recount() }
     this.monitors = config.endpoints.map((endpoint) => new HealthMonitor(endpoint, clock, watcher))
   }
 

@@ -9,7 +9,7 @@ import { EndpointHealth, type HealthState } from "../../domain/genai/health/Endp
 import { verdictOf } from "../../domain/genai/health/Verdict.ts"
 import type { ProviderFailure } from "../../domain/providers/Provider.ts"
 import * as RateLimitHeaders from "../../domain/providers/RateLimitHeaders.ts"
-import type { WorkerControl } from "../../services/Dispatcher.ts"
+import type { RateLimits, WorkerControl } from "../../services/Dispatcher.ts"
 
 /** Coolings shorter than this are part of everyday life with rate limits: they are said at debug level. */
 const SAID_FROM_MS = 10_000
@@ -23,7 +23,7 @@ const NOT_LOOKED_AT: RateLimitHeaders.LimitStatus = { limit: undefined, remainin
 /** What the monitors of one client have in common. */
 export interface HealthWatcher {
   /** The endpoint has just been disabled. */
-  readonly onDisabled: () => Effect.Effect<void>
+  readonly onDisabled: Effect.Effect<void>
   /** It may take requests again. */
   readonly onEnabled: () => void
 }
@@ -58,7 +58,7 @@ export class HealthMonitor {
     this.clock = clock
     this.watcher = watcher
     this.health = new EndpointHealth(endpoint)
-    this.concurrency = this.health.concurrency
+    this.concurrency = endpoint.concurrency
   }
 
   get state(): HealthState {
@@ -132,16 +132,16 @@ export class HealthMonitor {
       this.changed.closeUnsafe()
       const wasDisabled = this.isDisabled
       this.health.tick(now)
-      if (wasDisabled && !this.isDisabled) {
-        this.isFlushing = false
-        this.watcher.onEnabled()
-      }
+      const isBack = wasDisabled && !this.isDisabled
+      if (isBack) this.watcher.onEnabled()
+      const restored = isBack && this.isFlushing ? control.setLimits(this.limits) : Effect.void
+      if (isBack) this.isFlushing = false
       const wake = this.health.availableAtMs(now)
       const wait =
         wake === 0 || wake === Number.POSITIVE_INFINITY
           ? this.changed.await
           : Effect.raceFirst(Effect.sleep(Duration.millis(Math.min(wake - now, LONGEST_SLEEP_MS))), this.changed.await)
-      return Effect.andThen(this.apply, wait)
+      return Effect.andThen(restored, Effect.andThen(this.apply, wait))
     })
     return Effect.forever(step)
   }
@@ -159,7 +159,7 @@ export class HealthMonitor {
       }
       if (this.learned !== this.requestsPerMinute) {
         this.requestsPerMinute = this.learned
-        steps.push(control.setLimits({ requestsPerMinute: this.learned }))
+        steps.push(control.setLimits(this.limits))
         steps.push(Effect.logDebug(`endpoint "${this.name}" tells its limit: ${this.learned} requests per minute`))
       }
       const isOpen = health.allows(now) || this.isFlushing
@@ -169,12 +169,17 @@ export class HealthMonitor {
       }
       const state = health.state(now)
       if (state !== this.said) {
-        if (state === "disabled") steps.push(Effect.suspend(this.watcher.onDisabled))
+        if (state === "disabled") steps.push(this.watcher.onDisabled)
         steps.push(this.say(state, now))
       }
       return Effect.all(steps, { discard: true })
     })
   )
+
+  /** The limits that the user has set, else those that the endpoint told. */
+  private get limits(): RateLimits {
+    return this.learned === undefined ? this.endpoint.limits : { requestsPerMinute: this.learned }
+  }
 
   private now(): number {
     return this.clock.currentTimeMillisUnsafe()

@@ -309,3 +309,57 @@ describe("hedging", () => {
     )
   })
 })
+
+describe("a quota per day that is used up", () => {
+  const spent = status(
+    429,
+    {},
+    {
+      code: 429,
+      status: "RESOURCE_EXHAUSTED",
+      message: "You exceeded your current quota.",
+      details: [
+        {
+          "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+          violations: [{ quotaId: "GenerateRequestsPerDayPerProjectPerModel" }]
+        }
+      ]
+    }
+  )
+  const answer = Effect.succeed({
+    status: 200,
+    headers: {},
+    body: JSON.stringify({ candidates: [{ content: { parts: [{ text: "hello" }] }, finishReason: "STOP" }] })
+  })
+  const gemini = endpoint({
+    name: "gemini",
+    kind: "gemini",
+    baseUrl: new URL("http://gemini.test/v1beta"),
+    limits: { requestsPerSecond: 1 }
+  })
+
+  it.effect("fails requests at once until the provider's next day, then they are served as before", () => {
+    const { transport, times } = timed((_, send) => (send === 1 ? spent : answer))
+    return withClient(
+      config([gemini]),
+      transport,
+      Effect.fnUntraced(function* (client) {
+        yield* TestClock.setTime(Date.parse("2026-01-05T06:00:00Z"))
+        const waiting = yield* Effect.forkChild(ask(client, 30))
+        yield* pass(100)
+        for (const result of yield* Fiber.join(waiting)) {
+          if (result._tag === "Success") assert.fail("there is no quota")
+          else assert.deepInclude(result.failure.reason, { _tag: "QuotaExhausted", period: "day" })
+        }
+        assert.strictEqual((yield* Effect.flip(client.generate(request))).attempts, 0)
+        assert.strictEqual(times.length, 1)
+        yield* pass(2 * 3_600_000, 600_000)
+        assert.deepStrictEqual(yield* states(client), ["up"])
+        const served = yield* Effect.forkChild(ask(client, 3))
+        yield* pass(5_000, 100)
+        assert.isTrue((yield* Fiber.join(served)).every((result) => result._tag === "Success"))
+        assert.isAtLeast(times[3]! - times[1]!, 2_000, "with its limits")
+      })
+    )
+  })
+})
