@@ -11,7 +11,7 @@ export type { DispatcherConfig, EndpointConfig } from "./domain/config/Dispatche
 export type { ChatEvent, Finish, TextDelta, UsageReport } from "./domain/genai/ChatEvent.ts"
 export type { EndpointStats } from "./domain/genai/EndpointStats.ts"
 export * from "./domain/genai/GenAiError.ts"
-export { ChatMessage, GenAiRequest } from "./domain/genai/GenAiRequest.ts"
+export { ChatMessage, GenAiRequest, Part, textOfContent } from "./domain/genai/GenAiRequest.ts"
 export { type GenAiAnswer, type GenAiResponse, Usage } from "./domain/genai/GenAiResponse.ts"
 export type { WireRequest, WireResponse, WireTimeouts } from "./domain/providers/Wire.ts"
 export * as FileBatchRunner from "./layers/batch/FileBatchRunner.ts"

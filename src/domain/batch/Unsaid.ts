@@ -33,7 +33,7 @@ export class Unsaid {
     return Array.from(
       this.fields,
       ([kind, fields]) =>
-        `Endpoints of kind ${kind} have no words for some fields of the rows, which were left out: ${[...fields].join(", ")}.`
+        `Some fields of the rows are in another provider's words and are not sent to endpoints of kind ${kind}: ${[...fields].join(", ")}.`
     )
   }
 
