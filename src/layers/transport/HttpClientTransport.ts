@@ -84,8 +84,10 @@ export const make = Effect.fnUntraced(function* (options: HttpClientTransportOpt
       const body = Stream.fromChannel(
         Channel.fromTransform((_, reading) =>
           Effect.gen(function* () {
+            // Closed after the request is given up, so that a reader who waits learns of that first.
+            const client = yield* Scope.fork(reading)
             yield* Scope.addFinalizer(reading, abandon)
-            const next = yield* Channel.toPullScoped(chunks.channel, reading)
+            const next = yield* Channel.toPullScoped(chunks.channel, client)
             return Effect.raceFirst(Deferred.await(ended), next)
           })
         )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { Clock, Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
@@ -8,7 +8,7 @@ import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import * as HttpClientTransport from "../../../src/layers/transport/HttpClientTransport.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
-import type { Transport } from "../../../src/services/Transport.ts"
+import type { Transport, TransportError } from "../../../src/services/Transport.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
 import { answer, finish, pieces, refusal, reset, StreamTransport, text, usage } from "./StreamFakes.ts"
@@ -257,6 +257,31 @@ describe("once an answer has begun", () => {
     )
   })
 
+  it.effect("the deadline is no failure of the endpoint, even if a reader waits and learns of the end first", () => {
+    const opening = Effect.gen(function* () {
+      let wake: ((next: Effect.Effect<never, TransportError>) => void) | undefined
+      yield* Effect.addFinalizer(() => Effect.sync(() => wake?.(Effect.fail(reset))))
+      const waiting = Effect.callback<never, TransportError>((resume) => {
+        wake = resume
+      })
+      return yield* answer(Stream.concat(pieces(text("Once")), Stream.fromEffect(waiting)))
+    })
+    const transport = new StreamTransport(() => opening)
+    return withClient(
+      config([east]),
+      transport.layer,
+      Effect.fnUntraced(function* (client) {
+        const reading = yield* Effect.forkChild(read(client.stream(request, { deadline: "5 seconds" })))
+        yield* settle
+        yield* TestClock.adjust("5 seconds")
+        const { text, error } = yield* Fiber.join(reading)
+        assert.deepStrictEqual([text, error?.reason._tag], ["Once", "DeadlineExceeded"])
+        const [stats] = yield* assertAtRest(client, transport)
+        assert.deepInclude(stats, { sent: 1, aborted: 1, failures: {} })
+      })
+    )
+  })
+
   it.effect("the slot is held until the end of the stream", () => {
     const ends = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
     const transport = new StreamTransport((_, send) =>
@@ -363,6 +388,44 @@ describe("an endpoint that says nothing", () => {
       })
     )
   )
+
+  it.effect("counts as aborted, not as failed, when the deadline comes first", () =>
+    withClient(
+      config([east]),
+      over(silentAfter(text("Once"))),
+      Effect.fnUntraced(function* (client) {
+        const reading = yield* Effect.forkChild(read(client.stream(request, { deadline: "5 seconds" })))
+        yield* settle
+        yield* TestClock.adjust("5 seconds")
+        const { text, error } = yield* Fiber.join(reading)
+        assert.deepStrictEqual([text, error?.reason._tag], ["Once", "DeadlineExceeded"])
+        assert.deepInclude((yield* client.stats)[0], { sent: 1, aborted: 1, failures: {}, inflight: 0 })
+      })
+    )
+  )
+})
+
+describe("a token limit", () => {
+  const limited = config([endpoint({ name: "east", limits: { tokensPerMinute: 1_000 } })])
+  // Each may take some 500 tokens.
+  const long = { ...request, maxTokens: 500 }
+
+  for (const [what, transport] of [
+    ["what streams have used", new StreamTransport(() => answer(pieces(text("a"), finish)))],
+    ["nothing for streams that were refused", new StreamTransport(() => refusal(400))]
+  ] as const) {
+    it.effect(`counts ${what}`, () =>
+      withClient(
+        limited,
+        transport.layer,
+        Effect.fnUntraced(function* (client) {
+          yield* inTime(Effect.forEach(Array.from({ length: 20 }), () => read(client.stream(long)), { discard: true }))
+          assert.strictEqual(transport.sent.length, 20)
+          assert.isBelow(yield* Clock.currentTimeMillis, 120_000)
+        })
+      )
+    )
+  }
 })
 
 describe("drain", () => {
