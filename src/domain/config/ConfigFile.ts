@@ -3,23 +3,29 @@
  * what is wrong with it.
  *
  * ```yaml
- * policy: weighted                # least-loaded | weighted | weighted-random
+ * policy: weighted                # least-loaded | weighted | weighted-random | p2c-ewma
  * maxRequestsPerSecond: 10000     # over all endpoints; every send counts, retries too
  * maxAttempts: 5                  # per request, over all endpoints
  * deadline: 10m                   # per request, from submit to answer
  * retry: { base: 500ms, factor: 2, cap: 30s }
+ * retryBudget: { ratio: 0.2, minPerSecond: 10 }
+ * hedge: { afterQuantile: 0.95, maxExtra: 0.05 }
  * affinity: { ttl: 5m, sliding: false, capacity: 100000, onUnavailable: spill }
  * endpoints:
  *   - name: east
- *     kind: openai                # openai | raw
+ *     kind: openai                # openai | azure | gemini | vertex | anthropic | cloudflare | raw
  *     baseUrl: https://llm.example.com/v1
  *     model: some-model
  *     apiKeyEnv: EAST_API_KEY     # name of the variable that holds the key
+ *     priority: 0
  *     weight: 3
  *     concurrency: 256
+ *     adaptiveConcurrency: false
  *     queueCapacity: 1024
- *     limits: { requestsPerSecond: 100, requestsPerMinute: 3000 }
+ *     limits: { requestsPerSecond: 100, requestsPerMinute: 3000, tokensPerMinute: 500000 }
  *     timeouts: { connect: 5s, firstByte: 60s, idle: 30s, total: 5m }
+ *     breaker: { failures: 10, window: 30s, open: 5s }
+ *     prices: { input: 0.15, output: 0.60, cachedInput: 0.075 }   # per 1,000,000 tokens
  *     parameters: { temperature: 0.4, max_tokens: 120 }
  *     headers: { x-team: search, x-api-key: "${TEAM_KEY}" }
  * ```

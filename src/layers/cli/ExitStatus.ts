@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 
 /** The exit codes other than 0, which is success. */
 export const ExitCode = {
-  /** Some rows failed; or the run broke off; or the program has a bug. */
+  /** Some rows failed; or the run broke off, or spent its budget; or the program has a bug. */
   failed: 1,
   /** Wrong usage, configuration or files: nothing was sent. */
   usage: 2,

@@ -117,6 +117,51 @@ describe("a run", () => {
     })
   )
 
+  it.effect("that has spent its budget stops the batch within the grace and ends with 1 and the way to go on", () =>
+    Effect.gen(function* () {
+      const spending = new Spending({ maxTokensTotal: 1000 })
+      const { batch, err, fiber, out } = yield* begin({ plan: { budget: { maxTokensTotal: 1000 } }, spending })
+      spending.add(undefined, { inputTokens: 1200 })
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(batch.stops, [30_000])
+      yield* batch.end(Exit.succeed(report({ saved: 4, outcome: "interrupted" })))
+      assert.strictEqual(yield* Fiber.join(fiber), 1)
+      assert.include(
+        err.text(),
+        "stopping: --max-tokens-total 1,000 is spent: 1,200 tokens by reported usage; 3 in flight, up to 30s; Ctrl-C twice to stop at once\n"
+      )
+      assert.match(
+        err.text(),
+        /error: stopped: --max-tokens-total 1,000 is spent, .* go on, with as much again, with: genai-dispatcher run prompts\.jsonl --resume\n$/
+      )
+      assert.include(out.text(), "Stopped by --max-tokens-total: 4 of 10 rows saved, 6 left")
+    })
+  )
+
+  it.effect("that has spent its budget with its last row is simply complete", () =>
+    Effect.gen(function* () {
+      const spending = new Spending({ maxTokensTotal: 1000 })
+      const { batch, fiber, out } = yield* begin({ plan: { budget: { maxTokensTotal: 1000 } }, spending })
+      spending.add(undefined, { inputTokens: 1200 })
+      yield* batch.end(Exit.succeed(report()))
+      assert.strictEqual(yield* Fiber.join(fiber), 0)
+      assert.notInclude(out.text(), "Stopped")
+    })
+  )
+
+  it.effect("that was stopped by Ctrl-C before its budget was spent ends as interrupted", () =>
+    Effect.gen(function* () {
+      const spending = new Spending({ maxTokensTotal: 1000 })
+      const { batch, err, fiber, signals } = yield* begin({ plan: { budget: { maxTokensTotal: 1000 } }, spending })
+      yield* signals.first
+      spending.add(undefined, { inputTokens: 1200 })
+      yield* TestClock.adjust(0)
+      yield* batch.end(Exit.succeed(report({ saved: 4, outcome: "interrupted" })))
+      assert.strictEqual(yield* Fiber.join(fiber), 130)
+      assert.notInclude(err.text(), "--max-tokens-total")
+    })
+  )
+
   it.effect("leaves standard output to the answers when they go there", () =>
     Effect.gen(function* () {
       const { batch, err, fiber, out } = yield* begin({ plan: { saveFile: "-" } })
