@@ -60,18 +60,18 @@ const outcomeOf = ({ error, reason, status }: RowFailure, requestId: string) => 
 /** Whether an answer is in these words already. */
 const isCompletion = (raw: unknown): boolean => isObject(raw) && Array.isArray(raw["choices"])
 
-/** An answer that came in other words. */
+/** An answer that came in other words. What its provider did not report is `null`, or absent from the usage. */
 const completion = (answer: GenAiAnswer, asked: string | undefined, serial: string, nowMs: number) => ({
   id: `chatcmpl-${serial}`,
   object: "chat.completion",
   created: Math.floor(nowMs / 1000),
-  model: answer.model ?? asked ?? answer.endpoint,
+  model: answer.model ?? asked ?? null,
   choices: [
     {
       index: 0,
       message: { role: "assistant", content: answer.text, refusal: null },
       logprobs: null,
-      finish_reason: FINISH[answer.finishReason?.toLowerCase() ?? ""] ?? answer.finishReason ?? "stop"
+      finish_reason: FINISH[answer.finishReason?.toLowerCase() ?? ""] ?? answer.finishReason ?? null
     }
   ],
   usage: usageOf(answer.usage)
@@ -94,7 +94,7 @@ const FINISH: Readonly<Record<string, string>> = {
 
 const usageOf = (usage: GenAiAnswer["usage"]) => {
   if (usage === undefined) return undefined
-  const { cachedInputTokens, inputTokens = 0, outputTokens = 0, totalTokens = inputTokens + outputTokens } = usage
+  const { cachedInputTokens, inputTokens, outputTokens, totalTokens } = usage
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,

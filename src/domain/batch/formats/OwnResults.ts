@@ -41,7 +41,7 @@ export const own: ResultFormat = {
       line: row.index + 1,
       attempts: failure.attempts,
       hash: row.hash,
-      // The row of a line that looks like ours and is not.
+      // Reserved: a row's own could be taken for ours.
       [MARKS]: undefined
     }),
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { openaiParts, openaiText, openaiTools, problemOf, readOne } from "../Fixtures.ts"
+import { openaiParts, openaiText, openaiTools, problemOf, readAll, readOne } from "../Fixtures.ts"
 
 describe("a row of OpenAI's batch API", () => {
   it("is a neutral request and the body as it was written", () => {
@@ -73,6 +73,16 @@ describe("a row of OpenAI's batch API", () => {
   })
 
   it("keeps the name of a row that is wrong, when it has one", () => {
-    assert.strictEqual(problemOf({ ...openaiText, url: 3 }, { format: "openai" }).slice(0, 4), "url:")
+    const ids = [
+      { ...openaiText, url: 3 },
+      { ...openaiText, custom_id: [] }
+    ].map((row) => readAll([row], { format: "openai" })[0])
+    assert.deepStrictEqual(
+      ids.map((read) => [read?._tag, read?.id]),
+      [
+        ["InvalidRow", "request-1"],
+        ["InvalidRow", undefined]
+      ]
+    )
   })
 })

@@ -77,6 +77,13 @@ describe("results as OpenAI's batch API has them", () => {
     })
   })
 
+  it("make up nothing that the provider did not report", () => {
+    const unreported = { ...answer, model: undefined, finishReason: undefined, usage: { outputTokens: 2 } }
+    const { body } = JSON.parse(openai.saved(readOne(geminiText), unreported, 0)).response
+    assert.deepInclude(body, { model: null, usage: { completion_tokens: 2 } })
+    assert.isNull(body.choices[0].finish_reason)
+  })
+
   it("tell of a failure by its status, with the row to run again", () => {
     const row = readOne(openaiText)
     assert.deepStrictEqual(JSON.parse(openai.failed(row, limited)), {
