@@ -83,13 +83,13 @@ export const make = Effect.fnUntraced(function* (options: HttpClientTransportOpt
       const chunks = Stream.mapError(limitedBody(request, response, maxBodyBytes), (error) => explain(request, error))
       const body = Stream.fromChannel(
         Channel.fromTransform((_, reading) =>
-          Effect.gen(function* () {
-            // Closed after the request is given up, so that a reader who waits learns of that first.
-            const client = yield* Scope.fork(reading)
-            yield* Scope.addFinalizer(reading, abandon)
-            const next = yield* Channel.toPullScoped(chunks.channel, client)
-            return Effect.raceFirst(Deferred.await(ended), next)
-          })
+          // The client's own scope closes after the request is given up, so that a reader who waits learns of that first.
+          Effect.flatMap(Scope.fork(reading), (client) =>
+            Scope.addFinalizer(reading, abandon).pipe(
+              Effect.andThen(Channel.toPullScoped(chunks.channel, client)),
+              Effect.map((next) => Effect.raceFirst(Deferred.await(ended), next))
+            )
+          )
         )
       )
       return { status: response.status, headers: { ...response.headers }, body } satisfies WireStream

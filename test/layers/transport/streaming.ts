@@ -18,7 +18,11 @@ const failureOf = (body: Stream.Stream<Uint8Array, TransportError>) =>
   Effect.gen(function* () {
     let text = ""
     const error = yield* Effect.flip(
-      Stream.runForEach(body, (chunk) => Effect.sync(() => void (text += Buffer.from(chunk).toString())))
+      Stream.runForEach(body, (chunk) =>
+        Effect.sync(() => {
+          text += Buffer.from(chunk).toString()
+        })
+      )
     )
     return { error, text }
   })
