@@ -173,6 +173,26 @@ describe("an endpoint that fails again and again", () => {
     )
   })
 
+  it.effect("gets another probe when the first is given up by its caller", () => {
+    const transport = new FakeTransport((_, send) => (send <= 3 ? status(500) : send === 4 ? Effect.never : ok()))
+    return withClient(
+      config([only], { maxAttempts: 1 }),
+      transport,
+      Effect.fnUntraced(function* (client) {
+        yield* ask(client, 3)
+        const probe = yield* Effect.forkChild(client.generate(request))
+        yield* pass(6_000, 500)
+        assert.strictEqual(transport.sent.length, 4, "the probe hangs")
+        const next = yield* Effect.forkChild(client.generate(request))
+        yield* pass(6_000, 500)
+        assert.strictEqual(transport.sent.length, 4, "and keeps all others away")
+        yield* Fiber.interrupt(probe)
+        yield* pass(1_000, 500)
+        assert.strictEqual((yield* Fiber.join(next)).attempts, 1)
+      })
+    )
+  })
+
   it.effect("is never blamed for what is wrong with the requests", () => {
     const codes = [400, 404, 413, 422]
     const transport = new FakeTransport((_, send) => status(codes[send % 4]!))
@@ -290,6 +310,23 @@ describe("hedging", () => {
         assert.isTrue(answers.every((answer) => answer.latencyMs < 1_000))
         const stats = yield* client.stats
         assert.strictEqual(stats[0]!.aborted, slow)
+        assert.isAtMost(transport.sent.length, 1_050)
+      })
+    )
+  })
+
+  it.effect("stays within its budget when everything becomes slow", () => {
+    const transport = new FakeTransport((_, send) => after(send > 400 ? 2_000 : 100, ok()))
+    return withClient(
+      config([east, west], { hedge }),
+      transport,
+      Effect.fnUntraced(function* (client) {
+        const run = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 1_000 }), () => client.generate(request), { concurrency: 50 })
+        )
+        yield* pass(40_000, 100)
+        yield* Fiber.join(run)
+        assert.isAbove(transport.sent.length, 1_000)
         assert.isAtMost(transport.sent.length, 1_050)
       })
     )
