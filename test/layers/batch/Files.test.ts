@@ -282,6 +282,18 @@ describe("check", () => {
     })
   )
 
+  it.live("adds up what the valid rows ask for", () =>
+    Effect.gen(function* () {
+      const dir = yield* folder
+      writeFileSync(
+        dir.input,
+        '{"input":"12345678","max_tokens":30}\n{"input":"é"}\nnonsense\n{"input":"1234","max_tokens":12}\n'
+      )
+      const { asked } = yield* runner(check(dir.options))
+      assert.deepInclude(asked, { textBytes: 8 + 2 + 4, maxTokens: 42, open: 1 })
+    })
+  )
+
   it.live("skips what is done, keeps to the limit, and shows at most 20 rows", () =>
     Effect.gen(function* () {
       const dir = yield* folder

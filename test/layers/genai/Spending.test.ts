@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { make } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { Spending } from "../../../src/layers/genai/Spending.ts"
+import { config, endpoint } from "../../support/Config.ts"
+import { FakeTransport, ok } from "./FakeTransport.ts"
 
 const prices = { input: 1_000_000, output: 2_000_000 }
 
@@ -32,5 +35,35 @@ describe("spending", () => {
     const spending = new Spending({})
     spending.add(prices, { inputTokens: 1e9, outputTokens: 1e9 })
     assert.isFalse(spending.isSpent)
+  })
+})
+
+describe("a client whose budget is spent", () => {
+  it.effect("sends nothing more, and counts what it has spent", () => {
+    const transport = new FakeTransport(() => ok())
+    return Effect.gen(function* () {
+      // Each answer is 7 tokens read and 3 written: 13 by these prices.
+      const spending = new Spending({ maxCost: 20 })
+      const client = yield* make(config([endpoint({ name: "east", prices, concurrency: 1 })]), { spending })
+      const request = { messages: [{ role: "user" as const, content: "hi" }] }
+      // One at a time, so that the third waits while the second spends the rest.
+      const results = yield* Effect.forEach([1, 2, 3, 4], () => Effect.result(client.generate(request)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        results.map((result) => (result._tag === "Success" ? "answered" : result.failure.reason._tag)),
+        ["answered", "answered", "Rejected", "Rejected"]
+      )
+      const last = results[3]
+      assert.isTrue(last?._tag === "Failure" && last.failure.attempts === 0)
+      assert.lengthOf(transport.sent, 2)
+      const [stats] = yield* client.stats
+      assert.deepInclude(stats, {
+        sent: 2,
+        failures: {},
+        cost: { input: 14, cachedInput: 0, output: 12 },
+        unmetered: 0
+      })
+    }).pipe(Effect.provide(transport.layer))
   })
 })
