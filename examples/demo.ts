@@ -40,7 +40,13 @@ endpoints:
     weight: 5
     concurrency: 32
     prices: { input: 0.15, output: 0.60 }
-  - { name: flaky, kind: openai, baseUrl: "${flaky.url}", model: sandbox, weight: 3, concurrency: 32 }
+  - name: flaky
+    kind: openai
+    baseUrl: ${flaky.url}
+    model: sandbox
+    weight: 3
+    concurrency: 32
+    prices: { input: 0.10, output: 0.40 }
   - name: limited
     kind: openai
     baseUrl: ${limited.url}
@@ -48,6 +54,7 @@ endpoints:
     weight: 2
     concurrency: 32
     limits: { requestsPerSecond: 60 }
+    prices: { input: 0.10, output: 0.40 }
 `
     )
   )

@@ -48,7 +48,8 @@ describe("a run", () => {
         JSON.stringify({
           maxAttempts: 3,
           retry: { base: "1ms" },
-          endpoints: [{ name: "east", kind: "openai", baseUrl: url, model: "m" }]
+          // No breaker: it would make the rows wait for the endpoint to come back.
+          endpoints: [{ name: "east", kind: "openai", baseUrl: url, model: "m", breaker: { failures: 1000 } }]
         })
       writeFileSync(folder("config.json"), config(`http://127.0.0.1:${yield* deadPort}/v1`))
       writeFileSync(folder("rows.jsonl"), rows(5))
