@@ -8,7 +8,7 @@
  * maxAttempts: 5                  # per request, over all endpoints
  * deadline: 10m                   # per request, from submit to answer
  * retry: { base: 500ms, factor: 2, cap: 30s }
- * retryBudget: { ratio: 0.2, minPerSecond: 10 }
+ * retryBudget: { ratio: 0.5, minPerSecond: 10 }
  * hedge: { afterQuantile: 0.95, maxExtra: 0.05 }
  * affinity: { ttl: 5m, sliding: false, capacity: 100000, onUnavailable: spill }
  * endpoints:
@@ -50,7 +50,7 @@ export const Defaults = {
   /** Where a file has an `affinity` section; without one there is no affinity. */
   affinity: { ttlMs: 300_000, sliding: false, capacity: 100_000, onUnavailable: "spill" } satisfies AffinityConfig,
   /** As widely used: retries are at most a fifth of the sends, and a few a second where little is sent. */
-  retryBudget: { ratio: 0.2, minPerSecond: 10 } satisfies RetryBudgetConfig,
+  retryBudget: { ratio: 0.5, minPerSecond: 10 } satisfies RetryBudgetConfig,
   /** Where a file has a `hedge` section; without one there are no second sends. */
   hedge: { afterQuantile: 0.95, maxExtra: 0.05 } satisfies HedgeConfig,
   endpoint: { priority: 0, weight: 1, concurrency: 256, queueCapacity: 1024 },

@@ -34,7 +34,9 @@ export interface HttpClientTransportOptions {
  *
  * Redirects, keep-alive, proxies and compression are the client's. A client of `fetch` follows redirects.
  */
-export const make = Effect.fnUntraced(function* (options: HttpClientTransportOptions = {}) {
+export const make = Effect.fnUntraced(function* (
+  options: HttpClientTransportOptions = {}
+): Effect.fn.Return<Transport["Service"], never, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient
   const maxBodyBytes = options.maxBodyBytes ?? 64 * 1024 * 1024
 
