@@ -110,7 +110,7 @@ describe("a config file", () => {
           maxAttempts: 5,
           deadlineMs: 600_000,
           retry: { baseMs: 500, factor: 2, capMs: 30_000 },
-          retryBudget: { ratio: 0.2, minPerSecond: 10 },
+          retryBudget: { ratio: 0.5, minPerSecond: 10 },
           affinity: undefined,
           endpoints: []
         }
