@@ -49,7 +49,7 @@ export const Defaults = {
   retry: { baseMs: 500, factor: 2, capMs: 30_000 } satisfies RetryConfig,
   /** Where a file has an `affinity` section; without one there is no affinity. */
   affinity: { ttlMs: 300_000, sliding: false, capacity: 100_000, onUnavailable: "spill" } satisfies AffinityConfig,
-  /** As widely used: retries are at most a fifth of the sends, and a few a second where little is sent. */
+  /** Room for endpoints that fail often, none for a storm; and a few a second where little is sent. */
   retryBudget: { ratio: 0.5, minPerSecond: 10 } satisfies RetryBudgetConfig,
   /** Where a file has a `hedge` section; without one there are no second sends. */
   hedge: { afterQuantile: 0.95, maxExtra: 0.05 } satisfies HedgeConfig,
