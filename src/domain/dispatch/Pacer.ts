@@ -12,6 +12,13 @@
 /** The interval is this much longer than `periodMs / limit`: room for the jitter of the way to the receiver. */
 const HEADROOM = 0.003
 
+/**
+ * In its first second a pacer goes a tenth slower. The first events open connections and arrive later than those that
+ * follow: without this, the receiver's first second would hold more than the limit.
+ */
+const WARM_UP_MS = 1_000
+const WARM_UP_SLOWDOWN = 1.1
+
 /** Lateness of timers that is made up for, in milliseconds. More is a pause of the process and is lost. */
 const MAX_LAG_MS = 250
 
@@ -24,6 +31,7 @@ export class Pacer {
   private oldest = 0
   private next = 0
   private last = 0
+  private warmAt = Number.POSITIVE_INFINITY
   /** Whether somebody was told to wait since `last`: then being late is not being idle. */
   private awaited = false
 
@@ -46,17 +54,11 @@ export class Pacer {
   take(now: number): void {
     const idleMs = this.awaited ? 0 : now - this.last
     const due = Math.min(now, Math.max(this.next + idleMs, now - MAX_LAG_MS))
-    this.next = due + this.intervalMs
+    if (this.warmAt === Number.POSITIVE_INFINITY) this.warmAt = now + WARM_UP_MS
+    this.next = due + (now < this.warmAt ? this.intervalMs * WARM_UP_SLOWDOWN : this.intervalMs)
     this.last = now
     this.awaited = false
     this.recent[this.oldest] = now
     this.oldest = (this.oldest + 1) % this.recent.length
-  }
-
-  /** Takes back the last event that was counted, because it did not happen. */
-  refund(): void {
-    this.next -= this.intervalMs
-    this.oldest = (this.oldest + this.recent.length - 1) % this.recent.length
-    this.recent[this.oldest] = Number.NEGATIVE_INFINITY
   }
 }

@@ -71,11 +71,9 @@ describe("Pacer", () => {
     assert.approximately(pacer.delay(5_000), 100, 1)
   })
 
-  it("gives back what was not used", () => {
-    const pacer = new Pacer(1, 60_000)
-    pacer.take(0)
-    assert.isAbove(pacer.delay(10), 59_000)
-    pacer.refund()
-    assert.strictEqual(pacer.delay(10), 0)
+  it("starts a tenth slower: the first events arrive late, for want of connections", () => {
+    const events = drive(new Pacer(500, 1000), 3_000, () => 0)
+    assert.approximately(events.filter((time) => time < 1_000).length, 454, 3)
+    assert.approximately(events.filter((time) => time >= 1_000 && time < 2_000).length, 499, 2)
   })
 })
