@@ -18,7 +18,7 @@ const main = Effect.gen(function* () {
   const flaky = yield* SandboxServer.make({
     seed: 2,
     latency: "lognormal:120ms,0.5",
-    failures: "429-retry-after=0.03,500=0.05,503=0.04,529=0.02,reset=0.02,truncated=0.02,html=0.02",
+    failures: "429=0.03,429-retry-after=0.003,500=0.05,503=0.04,529=0.02,reset=0.02,truncated=0.02,html=0.02",
     retryAfter: "1s"
   })
   const limited = yield* SandboxServer.make({ seed: 3, latency: "uniform:80ms-200ms", requestsPerSecond: 60 })
@@ -53,7 +53,7 @@ endpoints:
     model: sandbox
     weight: 2
     concurrency: 32
-    limits: { requestsPerSecond: 60 }
+    limits: { requestsPerSecond: 50 }
     prices: { input: 0.10, output: 0.40 }
 `
     )
