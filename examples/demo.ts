@@ -18,8 +18,7 @@ const main = Effect.gen(function* () {
   const flaky = yield* SandboxServer.make({
     seed: 2,
     latency: "lognormal:120ms,0.5",
-    failures: "429=0.03,429-retry-after=0.003,500=0.05,503=0.04,529=0.02,reset=0.02,truncated=0.02,html=0.02",
-    retryAfter: "1s"
+    failures: "429=0.03,500=0.05,503=0.04,529=0.02,reset=0.02,truncated=0.02,html=0.02"
   })
   const limited = yield* SandboxServer.make({ seed: 3, latency: "uniform:80ms-200ms", requestsPerSecond: 60 })
 
