@@ -229,7 +229,8 @@ export class HealthMonitor {
   }
 }
 
-const lasting = (ms: number): string => Duration.format(Duration.millis(Math.ceil(ms)))
+/** For people: tenths of a second are fine enough. */
+const lasting = (ms: number): string => Duration.format(Duration.millis(Math.ceil(ms / 100) * 100))
 
 const untilText = (forMs: number, nowMs: number): string =>
   Number.isFinite(forMs) ? `until ${new Date(nowMs + forMs).toISOString()}` : "until the client is started anew"
