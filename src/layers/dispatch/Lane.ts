@@ -342,7 +342,7 @@ export class Lane<Request, Response, Error> implements Candidate {
 
   private nextLive(): Job<Request> | undefined {
     let job = this.held ?? this.poll()
-    while (job !== undefined && (job.state !== "queued" || job.lane !== this.index)) {
+    while (job !== undefined && job.state !== "queued") {
       this.tombstones--
       job = this.poll()
     }
