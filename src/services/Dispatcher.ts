@@ -99,6 +99,8 @@ export interface SubmitOptions {
   readonly avoid?: ReadonlySet<string> | undefined
   /** Names of workers not to be used at all. */
   readonly exclude?: ReadonlySet<string> | undefined
+  /** What this submit does when every queue is full. Default: the pool's `onFull`. */
+  readonly onFull?: "wait" | "fail" | undefined
 }
 
 export interface DrainOptions {

@@ -18,6 +18,10 @@ export interface GenerateOptions {
   readonly session?: string | undefined
   /** From call to answer, retries and waiting included. Default: the config's `deadline` (10 minutes). */
   readonly deadline?: Duration.Input | undefined
+  /** Names of endpoints that this request must not be sent to. Default: none. */
+  readonly exclude?: ReadonlySet<string> | undefined
+  /** What happens when every queue that may take it is full: wait for room, or fail with `Rejected` at once. Default: `wait`. */
+  readonly onFull?: "wait" | "fail" | undefined
 }
 
 /**

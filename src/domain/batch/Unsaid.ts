@@ -5,7 +5,8 @@ import type { Row } from "./Row.ts"
 /** The kinds of endpoints that are sent a row's body as it is, by its family; `raw` takes any. */
 const SPEAKS: Readonly<Record<Family, ReadonlySet<string>>> = {
   openai: new Set(["openai", "azure", "raw"]),
-  gemini: new Set(["gemini", "vertex", "raw"])
+  gemini: new Set(["gemini", "vertex", "raw"]),
+  anthropic: new Set(["anthropic", "raw"])
 }
 
 /** Collects the names of the fields, each once. */

@@ -1,4 +1,5 @@
 /** What a streamed answer is made of, in words that no provider owns. */
+import type { Family } from "./GenAiRequest.ts"
 import type { Usage } from "./GenAiResponse.ts"
 
 /** A piece of the text; the pieces joined are the answer. Never empty. */
@@ -22,4 +23,17 @@ export interface Finish {
   readonly model: string | undefined
 }
 
-export type ChatEvent = TextDelta | UsageReport | Finish
+/**
+ * One event of the provider's own stream as it came, followed by what was read from it; only when the request has
+ * `keepRaw`, and only from endpoints that belong to a family.
+ */
+export interface RawEvent {
+  readonly _tag: "RawEvent"
+  readonly family: Family
+  /** The name of the server-sent event; empty for events without one. */
+  readonly name: string
+  /** Its data, as text. */
+  readonly data: string
+}
+
+export type ChatEvent = TextDelta | UsageReport | Finish | RawEvent

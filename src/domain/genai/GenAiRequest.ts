@@ -41,8 +41,11 @@ export type ChatMessage = typeof ChatMessage.Type
 /** Members of a JSON object, by name. */
 const Members = Schema.Record(Schema.String, Schema.Unknown)
 
-/** Endpoints whose requests have the same shape: `openai` is kinds openai and azure, `gemini` is kinds gemini and vertex. */
-export const Family = Schema.Literals(["openai", "gemini"])
+/**
+ * Endpoints whose requests have the same shape: `openai` is kinds openai and azure, `gemini` is kinds gemini and vertex,
+ * `anthropic` is kind anthropic.
+ */
+export const Family = Schema.Literals(["openai", "gemini", "anthropic"])
 export type Family = typeof Family.Type
 
 /**
@@ -67,7 +70,7 @@ export const GenAiRequest = Schema.Struct({
    * object by object, so that it wins over everything else; lists are replaced as a whole.
    */
   extra: Schema.optionalKey(Members),
-  /** Keep the provider's whole answer, as `raw` of the response. Default: false. */
+  /** Keep the provider's own words: its whole answer as `raw` of the response, `RawEvent`s in a stream. Default: false. */
   keepRaw: Schema.optionalKey(Schema.Boolean),
   /**
    * The request as somebody wrote it for one family of endpoints: those are sent `body` as it is, except that an

@@ -187,7 +187,7 @@ export class Pool<Request, Response, Error> {
     restore: Restore
   ): Effect.Effect<Turn, DispatchError> {
     return options?.session === undefined || this.affinity === undefined
-      ? Effect.suspend(() => this.admit(request, this.eligible(options), undefined, restore))
+      ? Effect.suspend(() => this.admit(request, options, this.eligible(options), undefined, restore))
       : this.turnInSession(request, options, options.session, this.affinity, restore)
   }
 
@@ -201,15 +201,15 @@ export class Pool<Request, Response, Error> {
     return Effect.flatMap(affinity.laneOf(session), (pinned) => {
       const lane = this.lanes[pinned]!
       const eligible = this.eligible(options)
-      if (options.exclude?.has(lane.name)) return this.admit(request, eligible, undefined, restore)
+      if (options.exclude?.has(lane.name)) return this.admit(request, options, eligible, undefined, restore)
       if (this.settings.affinity?.onUnavailable === "wait") {
-        return this.admit(request, (index) => (index === pinned ? this.anyLane(index) : 0), pinned, restore)
+        return this.admit(request, options, (index) => (index === pinned ? this.anyLane(index) : 0), pinned, restore)
       }
       // This request avoids the session's worker; the session stays there.
-      if (options.avoid?.has(lane.name)) return this.admit(request, eligible, undefined, restore)
+      if (options.avoid?.has(lane.name)) return this.admit(request, options, eligible, undefined, restore)
       const favourite = tierOf(this.lanes.length, false)
       const tiers: Tiers = (index) => (index === pinned ? favourite : eligible(index))
-      return Effect.tap(this.admit(request, tiers, undefined, restore), (turn) =>
+      return Effect.tap(this.admit(request, options, tiers, undefined, restore), (turn) =>
         turn.lane === pinned ? Effect.void : affinity.rebind(session, turn.lane)
       )
     })
@@ -218,6 +218,7 @@ export class Pool<Request, Response, Error> {
   /** One synchronous step: a slot is taken, or the job stands in a line. */
   private admit(
     request: Request,
+    options: SubmitOptions | undefined,
     tiers: Tiers,
     pinned: number | undefined,
     restore: Restore
@@ -226,7 +227,8 @@ export class Pool<Request, Response, Error> {
     if (rejection !== undefined) return Effect.fail(rejection)
     // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
     const index = this.select(tiers)
-    if (index === -1 && this.settings.onFull === "fail") return Effect.fail(rejected(new QueueFull({})))
+    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail")
+      return Effect.fail(rejected(new QueueFull({})))
     this.active++
     const lane = this.lanes[index]
     const turn = lane?.tryStart(request)

@@ -3,6 +3,7 @@ import * as Data from "effect/Data"
 import { GenAiError, type GenAiErrorReason } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import { type PromptSize, promptSize } from "../../domain/genai/TokenEstimate.ts"
+import type { GenerateOptions } from "../../services/GenAiClient.ts"
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -19,8 +20,9 @@ export class Call {
   attempts = 0
   /** The endpoint that failed last: another one is preferred. */
   avoid = NONE
-  /** Endpoints that cannot serve this request. */
-  exclude = NONE
+  /** Endpoints that cannot or must not serve this request. */
+  exclude: ReadonlySet<string>
+  readonly onFull: GenerateOptions["onFull"]
   /** Called when it is sent, with the endpoint's name. */
   onSent: ((endpoint: string) => void) | undefined = undefined
   /** How the last attempt failed. */
@@ -28,13 +30,15 @@ export class Call {
 
   constructor(
     request: GenAiRequest,
-    session: string | undefined,
+    options: GenerateOptions | undefined,
     startedAt: number,
     deadlineMs: number,
     endpointCount: number
   ) {
     this.request = request
-    this.session = session
+    this.session = options?.session
+    this.exclude = options?.exclude ?? NONE
+    this.onFull = options?.onFull
     this.startedAt = startedAt
     this.deadlineMs = deadlineMs
     this.endpointCount = endpointCount

@@ -119,7 +119,7 @@ export class Calls {
   private call(request: GenAiRequest, options: GenerateOptions | undefined): Call {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
     const now = this.clock.currentTimeMillisUnsafe()
-    return new Call(request, options?.session, now, deadlineMs, this.config.endpoints.length)
+    return new Call(request, options, now, deadlineMs, this.config.endpoints.length)
   }
 
   private attempt(
@@ -150,7 +150,7 @@ export class Calls {
       const exclude = this.fleet.excluding(call.exclude)
       const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
       if (lost !== undefined) return Effect.fail(lost)
-      return attemptAt({ session: call.session, avoid: call.avoid, exclude })
+      return attemptAt({ session: call.session, avoid: call.avoid, exclude, onFull: call.onFull })
     })
     return Effect.catch(attempt, (failure) => this.retry(attempt, failure))
   }
