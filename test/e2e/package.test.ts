@@ -49,6 +49,7 @@ describe("the published package", () => {
       Effect.gen(function* () {
         const folder = yield* temporaryFolder
         yield* exec("npx", ["tsc", "--project", "tsconfig.build.json", "--outDir", folder("dist")], ROOT)
+        yield* exec("node", ["scripts/bundle.ts", folder("dist")], ROOT)
 
         mkdirSync(folder("app", "node_modules", "genai-dispatcher"), { recursive: true })
         const installed = (...names: ReadonlyArray<string>) => folder("app", "node_modules", ...names)

@@ -1,15 +1,25 @@
 /** What this program is: its version, and how users start it. */
-import { createRequire } from "node:module"
+import { existsSync, readFileSync } from "node:fs"
 import * as path from "node:path"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 export const NAME = "genai-dispatcher"
 
-/** The version of the package. Source and build lie equally deep, so that the same path leads to it. */
-export const version = (): string =>
-  Schema.decodeUnknownSync(Schema.Struct({ version: Schema.String }))(
-    createRequire(import.meta.url)("../../../package.json")
-  ).version
+const Manifest = Schema.Struct({ name: Schema.Literal(NAME), version: Schema.String })
+
+/** The version of the package: its manifest is in a folder above, whether this runs from source or from a bundle. */
+export const version = (): string => {
+  for (let folder = import.meta.dirname; folder !== path.dirname(folder); folder = path.dirname(folder)) {
+    const text = readIfThere(path.join(folder, "package.json"))
+    const manifest =
+      text === undefined ? Option.none() : Schema.decodeUnknownOption(Schema.fromJsonString(Manifest))(text)
+    if (Option.isSome(manifest)) return manifest.value.version
+  }
+  return "unknown"
+}
+
+const readIfThere = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, "utf8") : undefined)
 
 /**
  * The words that start this program, for the commands that it recommends: its name when it is installed, else the script
