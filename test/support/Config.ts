@@ -10,6 +10,7 @@ export const endpoint = (overrides: Partial<EndpointConfig> & { readonly name: s
   priority: 0,
   weight: 1,
   concurrency: 256,
+  autoConcurrency: false,
   adaptiveConcurrency: false,
   queueCapacity: 1024,
   limits: {},

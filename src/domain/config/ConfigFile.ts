@@ -19,7 +19,7 @@
  *     apiKeyEnv: EAST_API_KEY     # name of the variable that holds the key
  *     priority: 0
  *     weight: 3
- *     concurrency: 256
+ *     concurrency: 256            # or auto: as many as do best
  *     adaptiveConcurrency: false
  *     queueCapacity: 1024
  *     limits: { requestsPerSecond: 100, requestsPerMinute: 3000, tokensPerMinute: 500000 }
@@ -30,16 +30,27 @@
  *     headers: { x-team: search, x-api-key: "${TEAM_KEY}" }
  * ```
  */
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { OnUnavailable, Policy } from "../dispatch/Policy.ts"
 import * as Providers from "../providers/Providers.ts"
 import type { AffinityConfig, BreakerConfig, HedgeConfig, RetryBudgetConfig, RetryConfig } from "./DispatcherConfig.ts"
 import { DurationText, PositiveDurationText } from "./DurationText.ts"
-import { identifiers } from "./EndpointTarget.ts"
-import { isSecretNameOfEndpoint, isVariableName, variableExample } from "./Secrets.ts"
+import {
+  AboveZero,
+  AtLeastOne,
+  AtLeastZero,
+  BaseUrl,
+  ConcurrencyField,
+  EndpointName,
+  Filled,
+  FromZero,
+  identifier,
+  NumberField,
+  Parameters,
+  TextField,
+  VariableName,
+  YesOrNo
+} from "./Fields.ts"
 
 /** What holds where neither flags, file nor environment say otherwise. */
 export const Defaults = {
@@ -58,102 +69,7 @@ export const Defaults = {
   timeouts: { connectMs: 5000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 }
 } as const
 
-// Not `Finite`: the ranges below refuse NaN and infinity in the words of the file.
-// @effect-diagnostics-next-line schemaNumber:off
-const NumberField = Schema.Number.annotate({ expected: "a number" })
-const TextField = Schema.String.annotate({ expected: "text" })
-const YesOrNo = Schema.Boolean.annotate({ expected: "true or false" })
-
-const AboveZero = NumberField.check(
-  Schema.makeFilter((n: number) => (n > 0 && Number.isFinite(n)) || `must be a number above 0, got ${n}`)
-)
-
-const AtLeastZero = NumberField.check(
-  Schema.makeFilter((n: number) => (n >= 0 && Number.isFinite(n)) || `must be a number of at least 0, got ${n}`)
-)
-
-const FromZero = NumberField.check(
-  Schema.makeFilter(
-    (n: number) => (Number.isSafeInteger(n) && n >= 0) || `must be a whole number of at least 0, got ${n}`
-  )
-)
-
-const AtLeastOne = NumberField.check(
-  Schema.makeFilter(
-    (n: number) => (Number.isSafeInteger(n) && n >= 1) || `must be a whole number of at least 1, got ${n}`
-  )
-)
-
-const Filled = TextField.check(Schema.makeFilter((text: string) => text.trim() !== "" || "must not be empty"))
-
-/** Names stand in tables, logs and metric labels. */
-const EndpointName = Filled.check(
-  Schema.makeFilter(
-    (name: string) =>
-      /^[^\s\p{C}](?:[^\p{C}]{0,62}[^\s\p{C}])?$/u.test(name) || "must be at most 64 letters on one line"
-  )
-)
-
-const VariableName = TextField.check(
-  Schema.makeFilter(
-    (name: string) =>
-      isVariableName(name) || "must be the name of an environment variable, such as EAST_API_KEY, not the key itself"
-  )
-)
-
-const identifier = (field: keyof typeof identifiers) =>
-  TextField.check(
-    Schema.makeFilter((text: string) => identifiers[field].pattern.test(text) || identifiers[field].message)
-  )
-
-const urlProblem = (url: URL): string | undefined => {
-  if (url.protocol !== "http:" && url.protocol !== "https:") return "must start with http:// or https://"
-  if (url.username !== "" || url.password !== "") {
-    return "must not hold a user name or password; put the key in a variable and name that in apiKeyEnv"
-  }
-  if ([...url.searchParams.keys()].some(isSecretNameOfEndpoint)) {
-    return `must not hold a key in its query; send it as a header from a variable, such as x-api-key: ${variableExample}`
-  }
-  return url.hash === "" ? undefined : "must not hold a # part: it is never sent"
-}
-
-const BaseUrl = TextField.pipe(
-  Schema.decodeTo(
-    Schema.instanceOf(URL),
-    SchemaTransformation.transformEffect({
-      decode: (text: string) => {
-        const url = URL.parse(text)
-        const message = url === null ? "is no URL; write it whole, such as https://host/v1" : urlProblem(url)
-        return url === null || message !== undefined
-          ? Effect.fail(new SchemaIssue.InvalidValue({ message: message ?? "" }))
-          : Effect.succeed(url)
-      },
-      encode: (url: URL): Effect.Effect<string, SchemaIssue.Issue> => Effect.succeed(url.href)
-    })
-  )
-)
-
-/** What keeps a value from being sent as JSON: `.nan`, dates, binary data, an anchor that holds itself. */
-const jsonProblems = (
-  value: unknown,
-  path: ReadonlyArray<PropertyKey>,
-  above: ReadonlyArray<object>
-): ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly issue: string }> => {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return []
-  if (typeof value === "number") return Number.isFinite(value) ? [] : [{ path, issue: `JSON has no ${value}` }]
-  if (typeof value !== "object") return [{ path, issue: "is nothing that JSON can say" }]
-  if (above.includes(value)) return [{ path, issue: "holds itself; JSON cannot say that" }]
-  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
-  if (!plain) return [{ path, issue: "is nothing that JSON can say" }]
-  const entries = Array.isArray(value) ? value.entries() : Object.entries(value)
-  return [...entries].flatMap(([key, inner]) => jsonProblems(inner, [...path, key], [...above, value]))
-}
-
-const Parameters = Schema.Record(Schema.String, Schema.Unknown)
-  .annotate({ expected: "fields such as temperature: 0.4" })
-  .check(Schema.makeFilter((parameters: object) => jsonProblems(parameters, [], [])))
-
-const RetryFile = Schema.Struct({
+export const RetryFile = Schema.Struct({
   base: Schema.optionalKey(DurationText),
   factor: Schema.optionalKey(
     NumberField.check(
@@ -163,19 +79,19 @@ const RetryFile = Schema.Struct({
   cap: Schema.optionalKey(DurationText)
 }).annotate({ expected: "fields such as base: 500ms" })
 
-const AffinityFile = Schema.Struct({
+export const AffinityFile = Schema.Struct({
   ttl: Schema.optionalKey(PositiveDurationText),
   sliding: Schema.optionalKey(YesOrNo),
   capacity: Schema.optionalKey(AtLeastOne),
   onUnavailable: Schema.optionalKey(OnUnavailable)
 }).annotate({ expected: "fields such as ttl: 5m" })
 
-const RetryBudgetFile = Schema.Struct({
+export const RetryBudgetFile = Schema.Struct({
   ratio: Schema.optionalKey(AtLeastZero),
   minPerSecond: Schema.optionalKey(AtLeastZero)
 }).annotate({ expected: "fields such as ratio: 0.2" })
 
-const HedgeFile = Schema.Struct({
+export const HedgeFile = Schema.Struct({
   afterQuantile: Schema.optionalKey(
     NumberField.check(Schema.makeFilter((n: number) => (n > 0 && n < 1) || `must be between 0 and 1, got ${n}`))
   ),
@@ -184,7 +100,7 @@ const HedgeFile = Schema.Struct({
   )
 }).annotate({ expected: "fields such as afterQuantile: 0.95" })
 
-const LimitsFile = Schema.Struct({
+export const LimitsFile = Schema.Struct({
   requestsPerSecond: Schema.optionalKey(AboveZero),
   requestsPerMinute: Schema.optionalKey(AboveZero),
   tokensPerMinute: Schema.optionalKey(AboveZero),
@@ -192,7 +108,7 @@ const LimitsFile = Schema.Struct({
   outputTokensPerMinute: Schema.optionalKey(AboveZero)
 }).annotate({ expected: "fields such as requestsPerSecond: 100" })
 
-const BreakerFile = Schema.Struct({
+export const BreakerFile = Schema.Struct({
   failures: Schema.optionalKey(AtLeastOne),
   window: Schema.optionalKey(PositiveDurationText),
   open: Schema.optionalKey(PositiveDurationText)
@@ -202,13 +118,13 @@ const Price = AtLeastZero.pipe(
   Schema.annotateKey({ messageMissingKey: "missing; prices need both input and output, per 1,000,000 tokens" })
 )
 
-const PricesFile = Schema.Struct({
+export const PricesFile = Schema.Struct({
   input: Price,
   output: Price,
   cachedInput: Schema.optionalKey(AtLeastZero)
 }).annotate({ expected: "fields such as input: 0.15" })
 
-const TimeoutsFile = Schema.Struct({
+export const TimeoutsFile = Schema.Struct({
   connect: Schema.optionalKey(PositiveDurationText),
   firstByte: Schema.optionalKey(PositiveDurationText),
   idle: Schema.optionalKey(PositiveDurationText),
@@ -235,7 +151,7 @@ export const EndpointFile = Schema.Struct({
   apiKeyEnv: Schema.optionalKey(VariableName),
   priority: Schema.optionalKey(FromZero),
   weight: Schema.optionalKey(AboveZero),
-  concurrency: Schema.optionalKey(AtLeastOne),
+  concurrency: Schema.optionalKey(ConcurrencyField),
   adaptiveConcurrency: Schema.optionalKey(YesOrNo),
   queueCapacity: Schema.optionalKey(AtLeastOne),
   limits: Schema.optionalKey(LimitsFile),
@@ -277,25 +193,6 @@ export const FlagSettings = Schema.Struct({
   ...EnvironmentSettings.fields,
   deadline: Schema.optionalKey(PositiveDurationText),
   model: Schema.optionalKey(Filled),
-  concurrency: Schema.optionalKey(AtLeastOne),
+  concurrency: Schema.optionalKey(ConcurrencyField),
   apiKeyEnv: Schema.optionalKey(VariableName)
 })
-
-/** Where fields belong, for those who wrote one in another place. */
-export const fieldHomes: ReadonlyMap<string, string> = new Map(
-  [
-    [Object.keys(ConfigFile.fields), "the top level"] as const,
-    [Object.keys(EndpointFile.fields), "an endpoint"] as const,
-    [Object.keys(RetryFile.fields), "retry"] as const,
-    [Object.keys(RetryBudgetFile.fields), "retryBudget"] as const,
-    [Object.keys(HedgeFile.fields), "hedge"] as const,
-    [Object.keys(AffinityFile.fields), "affinity"] as const,
-    [Object.keys(PricesFile.fields), "the endpoint's prices"] as const,
-    [Object.keys(BreakerFile.fields), "the endpoint's breaker"] as const,
-    [Object.keys(TimeoutsFile.fields), "the endpoint's timeouts"] as const,
-    [Object.keys(LimitsFile.fields), "the endpoint's limits"] as const
-  ].flatMap(([names, home]) => names.map((name) => [name, home] as const))
-)
-
-/** Values that are planned, by field. */
-export const valuesNotYet: ReadonlyMap<string, ReadonlyArray<string>> = new Map([["concurrency", ["auto"]]])

@@ -12,7 +12,7 @@ export interface ConfigFlags {
   /** For every endpoint that has none of its own in its `--endpoint`. */
   readonly model?: string | undefined
   /** Most requests in flight per endpoint; for every endpoint that has none of its own in its `--endpoint`. */
-  readonly concurrency?: number | undefined
+  readonly concurrency?: number | "auto" | undefined
   readonly maxRequestsPerSecond?: number | undefined
   readonly maxAttempts?: number | undefined
   readonly policy?: string | undefined

@@ -6,7 +6,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { nearest } from "../Suggestion.ts"
 import { type ConfigProblem, printPath } from "./ConfigError.ts"
-import { fieldHomes, valuesNotYet } from "./ConfigFile.ts"
+import { fieldHomes } from "./FieldHomes.ts"
 import { isSecretName, isSecretNameOfEndpoint, quote } from "./Secrets.ts"
 
 /**
@@ -50,10 +50,7 @@ const messageOf = (issue: SchemaIssue.Leaf | SchemaIssue.AnyOf, keys: ReadonlyAr
     case "AnyOf":
     case "InvalidType": {
       const literals = literalsOf(issue.ast)
-      if (typeof issue.input === "string") {
-        if (valuesNotYet.get(field)?.includes(issue.input)) return notYet(issue.input, literals)
-        if (literals.length > 0) return wrongChoice(issue.input, literals)
-      }
+      if (typeof issue.input === "string" && literals.length > 0) return wrongChoice(issue.input, literals)
       return wrongType(literals.length > 0 ? oneOf(literals) : expectedOf(issue.ast), issue.input)
     }
     default:
@@ -71,9 +68,6 @@ const expectedOf = (ast: SchemaAST.AST): string => {
 
 const oneOf = (choices: ReadonlyArray<string>): string =>
   choices.length > 1 ? `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}` : choices.join()
-
-const notYet = (value: string, choices: ReadonlyArray<string>): string =>
-  choices.length > 0 ? `${value} is not supported yet; use ${oneOf(choices)}` : `${value} is not supported yet`
 
 const wrongChoice = (value: string, choices: ReadonlyArray<string>): string => {
   const near = nearest(value, choices)

@@ -16,7 +16,7 @@ export interface EndpointDescription {
   readonly serviceAccount?: string
   readonly priority: number
   readonly weight: number
-  readonly concurrency: number
+  readonly concurrency: number | "auto"
   readonly adaptiveConcurrency: boolean
   readonly queueCapacity: number
   readonly limits: EndpointConfig["limits"]
@@ -70,7 +70,7 @@ const describeEndpoint = (endpoint: EndpointConfig): EndpointDescription => ({
   ...(endpoint.serviceAccount === undefined ? {} : { serviceAccount: endpoint.serviceAccount }),
   priority: endpoint.priority,
   weight: endpoint.weight,
-  concurrency: endpoint.concurrency,
+  concurrency: endpoint.autoConcurrency ? "auto" : endpoint.concurrency,
   adaptiveConcurrency: endpoint.adaptiveConcurrency,
   queueCapacity: endpoint.queueCapacity,
   limits: endpoint.limits,
@@ -134,13 +134,16 @@ const pricesText = ({ prices }: EndpointConfig): string => {
   return `prices ${prices.input} in${cached}, ${prices.output} out per million tokens`
 }
 
+const concurrencyText = ({ adaptiveConcurrency, autoConcurrency, concurrency }: EndpointConfig): string =>
+  autoConcurrency ? "as many at once as do best" : `${adaptiveConcurrency ? "up to " : ""}${concurrency} at once`
+
 const endpointText = (endpoint: EndpointConfig, totalWeight: number): string =>
   [
     `${endpoint.name}: ${endpoint.kind} ${describeUrl(endpoint.baseUrl)}`,
     endpoint.model === undefined ? "no model of its own" : `model ${endpoint.model}`,
     endpoint.priority === 0 ? "" : `priority ${endpoint.priority}`,
     `weight ${endpoint.weight} (${percent(endpoint.weight / totalWeight)})`,
-    `${endpoint.adaptiveConcurrency ? "up to " : ""}${endpoint.concurrency} at once`,
+    concurrencyText(endpoint),
     limitsText(endpoint.limits),
     pricesText(endpoint),
     `key ${describeKey(endpoint)}`

@@ -48,6 +48,9 @@ export interface HedgeConfig {
   readonly maxExtra: number
 }
 
+/** `concurrency` of an endpoint with `autoConcurrency`: so many requests at once still fit into memory. */
+export const AUTO_CONCURRENCY_BOUND = 32_768
+
 /** One endpoint, settled. */
 export interface EndpointConfig {
   readonly name: string
@@ -71,6 +74,8 @@ export interface EndpointConfig {
   readonly weight: number
   /** Most requests in flight at once. */
   readonly concurrency: number
+  /** Whether to find by itself how many below `concurrency` do best; that is then no more than what memory allows. */
+  readonly autoConcurrency: boolean
   /** Whether to go below `concurrency` by itself while the endpoint is overloaded, and back up. */
   readonly adaptiveConcurrency: boolean
   /** Most requests waiting for this endpoint. */

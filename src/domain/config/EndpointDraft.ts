@@ -5,7 +5,7 @@ import * as Providers from "../providers/Providers.ts"
 import type { ConfigProblem } from "./ConfigError.ts"
 import { Defaults, EndpointFile } from "./ConfigFile.ts"
 import { decode } from "./DecodeConfig.ts"
-import type { EndpointConfig } from "./DispatcherConfig.ts"
+import { AUTO_CONCURRENCY_BOUND, type EndpointConfig } from "./DispatcherConfig.ts"
 import { baseUrlOf, identifiers, misplacedFields, usualKey, variablesOfKind } from "./EndpointTarget.ts"
 import {
   fillTemplate,
@@ -28,7 +28,7 @@ interface Reference {
 /** What flags say of every endpoint. */
 export interface EndpointOverrides {
   readonly model?: string | undefined
-  readonly concurrency?: number | undefined
+  readonly concurrency?: number | "auto" | undefined
   /** The variable with the key, and the flag that named it. */
   readonly apiKey?: { readonly variable: string; readonly path: string } | undefined
 }
@@ -208,6 +208,7 @@ const settleEndpoint = (
   const target: EndpointFile = standIn(endpoint.kind, endpoint, variables)
   const baseUrl = baseUrlOf(target)
   if (!(baseUrl instanceof URL)) return undefined
+  const concurrency = overrides.concurrency ?? endpoint.concurrency ?? Defaults.endpoint.concurrency
   const lookup = (variable: string): string | undefined => {
     const value = variables.get(variable)
     return value === undefined ? undefined : Redacted.value(value)
@@ -227,7 +228,8 @@ const settleEndpoint = (
     ...(target.serviceAccount === undefined ? {} : { serviceAccount: target.serviceAccount }),
     priority: endpoint.priority ?? Defaults.endpoint.priority,
     weight: endpoint.weight ?? Defaults.endpoint.weight,
-    concurrency: overrides.concurrency ?? endpoint.concurrency ?? Defaults.endpoint.concurrency,
+    concurrency: concurrency === "auto" ? AUTO_CONCURRENCY_BOUND : concurrency,
+    autoConcurrency: concurrency === "auto",
     adaptiveConcurrency: endpoint.adaptiveConcurrency ?? isAdaptive(endpoint.kind),
     queueCapacity: endpoint.queueCapacity ?? Defaults.endpoint.queueCapacity,
     limits: endpoint.limits ?? {},

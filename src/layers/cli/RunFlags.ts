@@ -36,6 +36,12 @@ const toggle = (name: string, description: string) =>
     Flag.withDefault(false)
   )
 
+const readConcurrency = (written: string): Option.Option<number | "auto"> => {
+  if (written === "auto") return Option.some("auto")
+  const n = Number(written)
+  return Number.isSafeInteger(n) && n >= 1 ? Option.some(n) : Option.none()
+}
+
 const FORMATS = ["own", "openai", "gemini"] as const
 
 export const PROGRESS_MODES = ["auto", "plain", "json", "none"] as const
@@ -92,7 +98,12 @@ export const runFlags = {
   ),
   model: text("model", "NAME", "The model of all endpoints. Default: that of the config"),
   apiKeyEnv: text("api-key-env", "NAME", "The environment variable that holds the key of the endpoints. Default: none"),
-  concurrency: atLeastOne("concurrency", "Most requests in flight per endpoint. Default: 256"),
+  concurrency: Flag.String("concurrency").pipe(
+    Flag.withMetavar("N|auto"),
+    Flag.filterMap(readConcurrency, () => "a whole number from 1 up, or auto"),
+    Flag.withDescription("Most requests in flight per endpoint; auto finds as many as do best. Default: 256"),
+    Flag.optional
+  ),
   maxRequestsPerSecond: underscored("max-requests-per-second", Flag.Finite("max-requests-per-second")).pipe(
     Flag.filter(
       (n) => n > 0,

@@ -56,7 +56,21 @@ const table: ReadonlyArray<readonly [title: string, yaml: string, line: string]>
     settings("policy: wieghted"),
     'policy: "wieghted" is none of least-loaded, weighted, weighted-random or p2c-ewma; did you mean weighted?'
   ],
-  ["planned concurrency", endpoint("concurrency: auto"), "endpoints[0].concurrency: auto is not supported yet"],
+  [
+    "another word for auto",
+    endpoint("concurrency: atuo"),
+    'endpoints[0].concurrency: "atuo" is neither a number nor auto; did you mean auto?'
+  ],
+  [
+    "a number in quotes",
+    endpoint('concurrency: "64"'),
+    "endpoints[0].concurrency: expected a number or auto, got text; remove the quotes"
+  ],
+  [
+    "no concurrency",
+    endpoint("concurrency:"),
+    "endpoints[0].concurrency: expected a number or auto, got nothing; give a value or remove the field"
+  ],
   ["text for a number", settings("maxAttempts: five"), "maxAttempts: expected a number, got text"],
   ["a number in quotes", settings('maxAttempts: "5"'), "maxAttempts: expected a number, got text; remove the quotes"],
   ["a number for text", endpoint("model: 4"), "endpoints[0].model: expected text, got a number; put it in quotes"],

@@ -3,6 +3,8 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted } from "effect"
 import type { ConfigFlags } from "../../../src/domain/config/ConfigFlags.ts"
+import { describe as describeConfig, describeText } from "../../../src/domain/config/Describe.ts"
+import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import { kinds } from "../../../src/domain/providers/Providers.ts"
 import { describeSource, load } from "../../../src/layers/config/ConfigLoader.ts"
 import { type Case, loadCase } from "./harness.ts"
@@ -127,6 +129,7 @@ describe("a config file", () => {
         priority: 0,
         weight: 1,
         concurrency: 256,
+        autoConcurrency: false,
         adaptiveConcurrency: false,
         queueCapacity: 1024,
         limits: {},
@@ -134,6 +137,25 @@ describe("a config file", () => {
         timeouts: { connectMs: 5000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 },
         parameters: {}
       })
+    })
+  )
+
+  it.live("takes concurrency: auto from a file, a flag and an --endpoint, with a bound that fits into memory", () =>
+    Effect.gen(function* () {
+      const auto = [{ concurrency: 32_768, autoConcurrency: true }]
+      const concurrencyOf = ({ config }: { readonly config: DispatcherConfig }) =>
+        config.endpoints.map(({ autoConcurrency, concurrency }) => ({ concurrency, autoConcurrency }))
+      const text = "endpoints: [{ name: a, kind: raw, baseUrl: 'http://h', concurrency: auto }]"
+      const file = yield* loadCase({ files: { "a.yaml": text }, file: "a.yaml" })
+      assert.deepStrictEqual(concurrencyOf(file), auto)
+      assert.strictEqual(describeConfig(file.config).endpoints[0]?.concurrency, "auto")
+      assert.match(describeText(file.config), /as many at once as do best/)
+      const flag = yield* loadCase({ flags: { endpoints: ["http://h"], concurrency: "auto" } })
+      assert.deepStrictEqual(concurrencyOf(flag), auto)
+      const option = yield* loadCase({ flags: { endpoints: ["http://h,concurrency=auto"], concurrency: 9 } })
+      assert.deepStrictEqual(concurrencyOf(option), auto)
+      const number = yield* loadCase({ files: { "a.yaml": text }, file: "a.yaml", flags: { concurrency: 9 } })
+      assert.deepStrictEqual(concurrencyOf(number), [{ concurrency: 9, autoConcurrency: false }])
     })
   )
 
