@@ -1,0 +1,55 @@
+/** A problem as ProblemDetails (RFC 9457). */
+import * as Schema from "effect/Schema"
+import type { Problem, ProblemKind } from "./Problem.ts"
+
+export const problemContentType = "application/problem+json"
+
+/** The body of every answer of the control plane that is an error. */
+export const ProblemBody = Schema.Struct({
+  /** `about:blank`: the title says it all (RFC 9457, 4.2.1). */
+  type: Schema.String,
+  title: Schema.String,
+  status: Schema.Int,
+  /** A sentence for people. */
+  detail: Schema.String,
+  /** A word for programs. */
+  code: Schema.String,
+  /** The place in the request, such as `messages[0].role`. */
+  field: Schema.optionalKey(Schema.String),
+  /** All places that are known to be wrong. */
+  errors: Schema.optionalKey(Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String })))
+}).annotate({ identifier: "ProblemDetails" })
+export type ProblemBody = typeof ProblemBody.Type
+
+const titles: Readonly<Record<ProblemKind, string>> = {
+  InvalidRequest: "The request is not valid",
+  Unauthorized: "A valid API key is needed",
+  Forbidden: "The API key may not do this",
+  NotFound: "Not found",
+  MethodNotAllowed: "The method is not allowed",
+  Conflict: "It conflicts with what is there",
+  TooLarge: "The body is too large",
+  UnsupportedMediaType: "The body's type is not supported",
+  Unprocessable: "The endpoints refuse the request",
+  RateLimited: "Too many requests",
+  Internal: "The service failed",
+  UpstreamFailed: "The endpoints failed",
+  Overloaded: "The service is full",
+  Draining: "The service is shutting down",
+  TimedOut: "No answer in time"
+}
+
+export const problemBody = (problem: Problem): ProblemBody => ({
+  type: "about:blank",
+  title: titles[problem.kind],
+  status: problem.status,
+  detail: problem.message,
+  code: problem.code ?? problem.kind,
+  ...(problem.field === undefined
+    ? {}
+    : { field: problem.field, errors: [{ path: problem.field, message: problem.message }] })
+})
+
+/** Seconds, rounded up, so that nobody comes too early (RFC 9110, 10.2.3). */
+export const retryAfterHeader = (problem: Problem): string | undefined =>
+  problem.retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(problem.retryAfterMs / 1000)))
