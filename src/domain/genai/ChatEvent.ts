@@ -34,6 +34,11 @@ export interface RawEvent {
   readonly name: string
   /** Its data, as text. */
   readonly data: string
+  /**
+   * Whether nothing of the answer has come yet, this event included: only that it begins, or that the connection lives. A
+   * failure after such events can still be mended by sending the request again.
+   */
+  readonly isOpening: boolean
 }
 
 export type ChatEvent = TextDelta | UsageReport | Finish | RawEvent

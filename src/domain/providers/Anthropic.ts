@@ -4,6 +4,7 @@
  * @see https://docs.anthropic.com/en/api/messages
  */
 import * as Result from "effect/Result"
+import type { GenAiRequest } from "../genai/GenAiRequest.ts"
 import { complaintOf, events, readAnswer } from "./AnthropicAnswer.ts"
 import { conversationOf } from "./AnthropicMessages.ts"
 import * as Body from "./Body.ts"
@@ -12,7 +13,7 @@ import * as EventDecoder from "./EventDecoder.ts"
 import * as Failures from "./Failures.ts"
 import { type Authenticate, makeHeaders } from "./Headers.ts"
 import * as Json from "./Json.ts"
-import type { MakeProvider, Provider } from "./Provider.ts"
+import type { MakeProvider, Provider, ProviderFailure } from "./Provider.ts"
 
 /** The longest answer in tokens where neither the request nor the endpoint says one: the API wants it said. */
 export const DEFAULT_MAX_TOKENS = 4096
@@ -24,7 +25,8 @@ export const VERSION = "2023-06-01"
  * Requests go to `{baseUrl}/v1/messages`; a query of the base URL is kept.
  *
  * The endpoint's `parameters` may hold anything of the API but `messages` and `stream`, which are left out. The longest
- * answer is the request's, else the parameters' `max_tokens`, else `DEFAULT_MAX_TOKENS`.
+ * answer is the request's, else the parameters' `max_tokens`, else `DEFAULT_MAX_TOKENS`. A body that somebody wrote for this
+ * API goes as it is, without the parameters.
  */
 export const make: MakeProvider = (target) => {
   const { origin, pathname, search } = target.baseUrl
@@ -45,33 +47,42 @@ export const make: MakeProvider = (target) => {
     return Result.fail(failures.invalidAnswer(response, answer, credential))
   }
 
+  const membersFor = (request: GenAiRequest): Result.Result<Body.Members, ProviderFailure> => {
+    const { native } = request
+    if (native?.family === "anthropic") {
+      const model = defaultModel ?? Json.text(native.body["model"])
+      return model === undefined ? noModel : Result.succeed({ ...Body.without(native.body, ["stream"]), model })
+    }
+    const conversation = conversationOf(request)
+    if (Result.isFailure(conversation)) return Result.fail(conversation.failure)
+    const model = request.model ?? defaultModel
+    if (model === undefined) return noModel
+    return Result.succeed({
+      model,
+      ...defaults,
+      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+      ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens }),
+      ...conversation.success
+    })
+  }
+
   return {
-    encode: (request, credential, mode) => {
-      const conversation = conversationOf(request)
-      if (Result.isFailure(conversation)) return Result.fail(conversation.failure)
-      const model = request.model ?? defaultModel
-      if (model === undefined) {
-        return Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
-      }
-      const body = {
-        model,
-        ...defaults,
-        ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-        ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens }),
-        ...(mode === "stream" ? { stream: true } : {}),
-        ...conversation.success
-      }
-      return Result.map(Body.writeWith(body, request.extra, ["stream"]), (json) => ({
-        method: "POST",
-        origin,
-        path,
-        headers: headersFor(credential),
-        body: json
-      }))
-    },
+    encode: (request, credential, mode) =>
+      Result.flatMap(membersFor(request), (members) => {
+        const body = mode === "stream" ? { ...members, stream: true } : members
+        return Result.map(Body.writeWith(body, request.extra, ["stream"]), (json) => ({
+          method: "POST",
+          origin,
+          path,
+          headers: headersFor(credential),
+          body: json
+        }))
+      }),
     decode,
     stream: EventDecoder.make({ dialect: events, failures, decode })
   }
 }
+
+const noModel = Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
 
 const apiKey: Authenticate = (credential) => ["x-api-key", credential]

@@ -53,6 +53,20 @@ export const events: EventDialect = {
       case "message_stop":
         return progress.finish()
     }
+  },
+  raw: { family: "anthropic", isOpening: (document, name) => isOpening(document, name) }
+}
+
+/** The start of a message or of a block without text yet, and signs of life. */
+const isOpening = (document: unknown, name: string): boolean => {
+  switch (Json.text(Json.field(document, "type")) ?? name) {
+    case "message_start":
+    case "ping":
+      return true
+    case "content_block_start":
+      return textIn(Json.field(document, "content_block")) === ""
+    default:
+      return false
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reads a streamed answer that comes as server-sent events with JSON in them: what all dialects have in common. */
 import * as Result from "effect/Result"
+import type { Family } from "../genai/GenAiRequest.ts"
 import type { Usage } from "../genai/GenAiResponse.ts"
 import * as EventStream from "./EventStream.ts"
 import type { Complaint, Failures } from "./Failures.ts"
@@ -26,6 +27,12 @@ export interface EventDialect {
   readonly complaintIn: (document: unknown) => Complaint | undefined
   /** Takes over what an event that tells of no failure says. `name` is empty for events without one. */
   readonly read: (document: unknown, name: string, progress: Progress) => void
+  /** For dialects of a family: what makes its events useful to somebody who speaks it too. */
+  readonly raw?: {
+    readonly family: Family
+    /** Whether an event that tells of no failure says nothing of the answer itself; see `RawEvent`. */
+    readonly isOpening: (document: unknown, name: string) => boolean
+  }
 }
 
 export interface EventDecoderOptions {
@@ -41,13 +48,18 @@ export interface EventDecoderOptions {
  * The answer is whole when the dialect says so, at `data: [DONE]`, and at the end of the body when a finish reason has come
  * by then. A body that is no event stream is read like an answer that is not streamed: some servers do not stream whatever
  * they are asked, and some send errors with a success status.
+ *
+ * With `keepRaw`, each event that tells of no failure is handed on as it came, before what was read from it; `[DONE]` is
+ * said by `Finish` alone.
  */
 export const make =
   ({ dialect, failures, decode }: EventDecoderOptions): Provider["stream"] =>
-  (credential, nowMs) => {
+  (credential, nowMs, keepRaw) => {
     const splitter = EventStream.make()
+    const raw = keepRaw === true ? dialect.raw : undefined
     let items: Array<StreamItem> = []
     let hasEvents = false
+    let isOpening = true
     let isOver = false
 
     const fail = (failure: ProviderFailure) => {
@@ -88,6 +100,10 @@ export const make =
       if (document === undefined) return broken("an event of the stream is not JSON, or not whole", data)
       const complaint = dialect.complaintIn(document)
       if (complaint !== undefined) return fail(failures.answered(answerOf(data), complaint, credential, nowMs))
+      if (raw !== undefined) {
+        isOpening &&= raw.isOpening(document, name)
+        items.push({ _tag: "RawEvent", family: raw.family, name, data, isOpening })
+      }
       dialect.read(document, name, progress)
     }
 

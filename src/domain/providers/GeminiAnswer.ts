@@ -34,8 +34,20 @@ export const events: EventDialect = {
     progress.report(usage)
     progress.text(text)
     progress.finishReason ??= finishReason
-  }
+  },
+  raw: { family: "gemini", isOpening: (document) => isOpening(document) }
 }
+
+/** A document whose candidate has nothing but empty texts, and no reason to stop. */
+const isOpening = (document: unknown): boolean => {
+  if (readPiece(document).finishReason !== undefined) return false
+  const parts = Json.field(Json.field(Json.first(Json.field(document, "candidates")), "content"), "parts")
+  return !Array.isArray(parts) || parts.every(isEmptyPart)
+}
+
+const isEmptyPart = (part: unknown): boolean =>
+  isObject(part) &&
+  Object.entries(part).every(([name, value]) => name === "thought" || (name === "text" && value === ""))
 
 interface Piece {
   /** `undefined` when there is no content; empty when it has no text. */

@@ -28,8 +28,21 @@ export const events: EventDialect = {
     const choice = firstChoice(Json.field(document, "choices"))
     progress.text(textOf(Json.field(Json.field(choice, "delta"), "content")))
     progress.finishReason ??= textIn(choice, "finish_reason")
-  }
+  },
+  raw: { family: "openai", isOpening: (document) => !hasContent(Json.field(document, "choices")) }
 }
+
+/** Whether a chunk has more than the role of who speaks: text, a tool call, a reason to stop, anything that is not empty. */
+const hasContent = (choices: unknown): boolean =>
+  Array.isArray(choices) &&
+  choices.some((choice) => {
+    if (textIn(choice, "finish_reason") !== undefined) return true
+    const delta = Json.field(choice, "delta")
+    return isObject(delta) && Object.entries(delta).some(([name, value]) => name !== "role" && !isNothing(value))
+  })
+
+const isNothing = (value: unknown): boolean =>
+  value === null || value === "" || (Array.isArray(value) && value.length === 0)
 
 /** Where more than one answer was asked for, their pieces come mixed; ours is the first answer. */
 const firstChoice = (choices: unknown): unknown =>

@@ -58,9 +58,10 @@ export interface Provider {
   decode(response: WireResponse, credential: Credential, nowMs: number): Result.Result<GenAiResponse, ProviderFailure>
   /**
    * Reads one streamed answer. Only for answers with a success status: those with any other are read whole and go
-   * through `decode`. The parameters are those of `decode`.
+   * through `decode`. The first parameters are those of `decode`; `keepRaw` is the request's: whether providers that
+   * belong to a family give each event as it came, too.
    */
-  stream(credential: Credential, nowMs: number): StreamDecoder
+  stream(credential: Credential, nowMs: number, keepRaw?: boolean): StreamDecoder
 }
 
 /** Makes the dialect of one endpoint. */

@@ -41,7 +41,7 @@ const ENDING_MS = 1_000
 
 /**
  * Sends the request and reads until the answer has begun, so that a failure before that can be followed by another
- * attempt. Usage that is reported before the first text waits for it. Closing the scope aborts the request.
+ * attempt. What comes before the first piece of the answer (usage, a provider's opening events) waits for it. Closing the scope aborts the request.
  */
 export const openStream = (
   turn: StreamTurn,
@@ -60,7 +60,7 @@ const open = Effect.fnUntraced(function* (turn: StreamTurn, call: Call, credenti
   )
   const chunks = yield* Channel.toPullScoped(answer.body.channel, scope)
   if (answer.status < 200 || answer.status >= 300) return yield* attempt.refused(answer, chunks)
-  return yield* attempt.begun(answer, chunks, provider.stream(credential, turn.endpoint.now()))
+  return yield* attempt.begun(answer, chunks, provider.stream(credential, turn.endpoint.now(), call.request.keepRaw))
 })
 
 /** Uninterruptible, so that what has begun comes to an end in the endpoint's books. */
@@ -202,7 +202,9 @@ export class StreamAttempt {
   }
 }
 
-const isAnswer = (event: ChatEvent): boolean => event._tag !== "UsageReport"
+/** A provider's own events count from the first that is part of the answer: tool calls have no text, and must not wait. */
+const isAnswer = (event: ChatEvent): boolean =>
+  event._tag === "RawEvent" ? !event.isOpening : event._tag !== "UsageReport"
 
 const NO_END: ProviderFailure = {
   reason: new InvalidAnswer({ status: 200 }),
