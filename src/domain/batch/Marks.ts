@@ -4,9 +4,9 @@
  * The name is reserved: in an input line it is nobody else's, and no part of the row.
  */
 import type { GenAiAnswer } from "../genai/GenAiResponse.ts"
+import { isObject, type JsonObject } from "../JsonText.ts"
 import type { FormatName, InvalidRow, Row } from "./Row.ts"
 import { INVALID_ROW, type RowFailure } from "./RowFailure.ts"
-import { isObject, type JsonObject } from "./RowText.ts"
 
 /** The name of the member that has our marks. */
 export const MARKS = "_dispatcher"

@@ -4,13 +4,14 @@
  * Every line names its row by `index` and `hash`: the files are also the journal that a later run resumes from. A line
  * of the errors file holds the whole row, so that the file can be run again as an input.
  */
+
+import { isObject } from "../JsonText.ts"
 import { gemini } from "./formats/GeminiResults.ts"
 import { openai } from "./formats/OpenAiResults.ts"
 import { own } from "./formats/OwnResults.ts"
 import type { ResultFormat } from "./formats/RowFormat.ts"
 import { marksOf, rowMark } from "./Marks.ts"
 import type { FormatName } from "./Row.ts"
-import { isObject } from "./RowText.ts"
 
 /** How lines are written, by format. */
 export const resultFormats: Readonly<Record<FormatName, ResultFormat>> = { own, openai, gemini }

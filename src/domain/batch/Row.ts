@@ -1,8 +1,8 @@
 /** One row of an input file: what a line asks for, or why it cannot be read. */
 import { hash as digest } from "node:crypto"
 import type { GenAiRequest } from "../genai/GenAiRequest.ts"
+import type { JsonObject } from "../JsonText.ts"
 import type { RawLine } from "./LineSplitter.ts"
-import type { JsonObject } from "./RowText.ts"
 
 /** How rows and results are written: in our own words, or as a provider's batch API has them. */
 export type FormatName = "own" | "openai" | "gemini"

@@ -1,6 +1,7 @@
 /** Reads the lines of an input as rows, in whatever format they are. */
 import { isUtf8 } from "node:buffer"
 import * as Result from "effect/Result"
+import { brokenText, isDeeper, isObject, type JsonObject, shown } from "../JsonText.ts"
 import { gemini } from "./formats/GeminiBatch.ts"
 import { openai } from "./formats/OpenAiBatch.ts"
 import { anyObject, own } from "./formats/Own.ts"
@@ -8,7 +9,6 @@ import type { RowFormat } from "./formats/RowFormat.ts"
 import { type RawLine, ROW_LIMIT } from "./LineSplitter.ts"
 import { inputOf } from "./Marks.ts"
 import { type Content, type FormatName, type InvalidRow, lineHash, type Row } from "./Row.ts"
-import { brokenText, isDeeper, isObject, type JsonObject, shown } from "./RowText.ts"
 
 /** How rows are read. */
 export interface RowOptions {

@@ -5,9 +5,9 @@
  * @see https://ai.google.dev/gemini-api/docs/batch-api
  */
 import * as Result from "effect/Result"
+import { neutralOf } from "../../dialects/GeminiBody.ts"
+import { isObject, type JsonObject, shown } from "../../JsonText.ts"
 import type { Content } from "../Row.ts"
-import { isObject, type JsonObject, shown } from "../RowText.ts"
-import { neutralOf } from "./GeminiBody.ts"
 import { isName, type RowFormat } from "./RowFormat.ts"
 
 export const gemini: RowFormat = {

@@ -6,9 +6,9 @@
  * @see https://ai.google.dev/gemini-api/docs/batch-api
  */
 import type { GenAiAnswer } from "../../genai/GenAiResponse.ts"
+import { isObject } from "../../JsonText.ts"
 import { failedMarks, invalidMarks, MARKS, nameOf, savedMarks } from "../Marks.ts"
 import type { RowFailure } from "../RowFailure.ts"
-import { isObject } from "../RowText.ts"
 import type { ResultFormat } from "./RowFormat.ts"
 
 export const gemini: ResultFormat = {

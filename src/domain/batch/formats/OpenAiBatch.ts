@@ -4,9 +4,9 @@
  * @see https://platform.openai.com/docs/api-reference/batch/request-input
  */
 import * as Result from "effect/Result"
+import { neutralOf } from "../../dialects/OpenAiBody.ts"
+import { isObject, type JsonObject, shown } from "../../JsonText.ts"
 import type { Content } from "../Row.ts"
-import { isObject, type JsonObject, shown } from "../RowText.ts"
-import { neutralOf } from "./OpenAiBody.ts"
 import { isName, type RowFormat } from "./RowFormat.ts"
 
 const PATH = "/chat/completions"

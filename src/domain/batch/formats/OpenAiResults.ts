@@ -7,9 +7,9 @@
  * @see https://platform.openai.com/docs/api-reference/batch/request-output
  */
 import type { GenAiAnswer } from "../../genai/GenAiResponse.ts"
+import { isObject } from "../../JsonText.ts"
 import { failedMarks, invalidMarks, MARKS, nameOf, type RowMark, savedMarks } from "../Marks.ts"
 import { INVALID_ROW, type RowFailure } from "../RowFailure.ts"
-import { isObject } from "../RowText.ts"
 import type { ResultFormat } from "./RowFormat.ts"
 
 export const openai: ResultFormat = {

@@ -3,8 +3,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { ChatMessage, type GenAiRequest } from "../../genai/GenAiRequest.ts"
+import { fieldPath, isObject, type JsonObject, shown } from "../../JsonText.ts"
 import type { Content } from "../Row.ts"
-import { fieldPath, isObject, type JsonObject, shown } from "../RowText.ts"
 import { isName, Name, NOTHING, type RowFormat } from "./RowFormat.ts"
 
 /** Our own rows. */

@@ -2,9 +2,9 @@
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { GenAiAnswer } from "../../genai/GenAiResponse.ts"
+import type { JsonObject } from "../../JsonText.ts"
 import type { Content, InvalidRow, Row } from "../Row.ts"
 import type { RowFailure } from "../RowFailure.ts"
-import type { JsonObject } from "../RowText.ts"
 
 export interface RowFormat {
   /** Whether a row is written in this format, told by the fields that it has. */

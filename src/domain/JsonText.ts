@@ -1,4 +1,4 @@
-/** JSON values in words, for messages about rows. */
+/** JSON values in words, for messages about what people wrote. */
 
 /** A JSON object, as parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>

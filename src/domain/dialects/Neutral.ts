@@ -1,5 +1,6 @@
 /** Putting provider bodies into the words of `GenAiRequest`. */
-import type { ChatMessage, GenAiRequest, Part } from "../../genai/GenAiRequest.ts"
+import type { ChatMessage, GenAiRequest, Part } from "../genai/GenAiRequest.ts"
+import { shown } from "../JsonText.ts"
 
 /** A body as far as no provider owns its words. */
 export interface Neutral {
@@ -11,6 +12,9 @@ export interface Neutral {
 /** A turn of one text is that text: both mean the same, and text is cheaper. */
 export const contentOf = (parts: ReadonlyArray<Part>): ChatMessage["content"] =>
   parts.length === 1 && parts[0]?.type === "text" ? parts[0].text : parts
+
+/** What should be a word, as a message shows it; it may be anything. */
+export const wordOf = (value: unknown): string => (typeof value === "string" ? value : shown(value))
 
 export const finite = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
 

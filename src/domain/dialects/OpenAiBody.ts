@@ -1,7 +1,7 @@
 /** A chat completion's body in neutral words. */
-import type { ChatMessage, Part } from "../../genai/GenAiRequest.ts"
-import { isObject, type JsonObject } from "../RowText.ts"
-import { contentOf, finite, type Neutral, parameters, partOfUrl, positiveInt } from "./Neutral.ts"
+import type { ChatMessage, Part } from "../genai/GenAiRequest.ts"
+import { isObject, type JsonObject } from "../JsonText.ts"
+import { contentOf, finite, type Neutral, parameters, partOfUrl, positiveInt, wordOf } from "./Neutral.ts"
 
 /** Fields that are said otherwise, or that are not the row's to say. */
 const ELSEWHERE = new Set(["model", "messages", "stream", "stream_options"])
@@ -46,7 +46,7 @@ const KNOWN = new Set(["role", "content"])
 const messageOf = (message: JsonObject, unsaid: Set<string>): ReadonlyArray<ChatMessage> => {
   const role = ROLES.get(message["role"])
   if (role === undefined) {
-    unsaid.add(`messages of role ${String(message["role"])}`)
+    unsaid.add(`messages of role ${wordOf(message["role"])}`)
     return []
   }
   for (const [name, value] of Object.entries(message)) {
@@ -58,7 +58,7 @@ const messageOf = (message: JsonObject, unsaid: Set<string>): ReadonlyArray<Chat
   const parts = content.flatMap((part) => {
     const found = partOf(part)
     if (found !== undefined) return [found]
-    unsaid.add(`parts of type ${isObject(part) ? String(part["type"]) : "unknown"}`)
+    unsaid.add(`parts of type ${isObject(part) ? wordOf(part["type"]) : "unknown"}`)
     return []
   })
   return parts.length === 0 ? [] : [{ role, content: contentOf(parts) }]

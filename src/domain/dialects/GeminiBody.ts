@@ -3,9 +3,9 @@
  *
  * Names may be written in camel case or with underscores, as Google's JSON has it both ways (protobuf's JSON mapping).
  */
-import type { ChatMessage, Part } from "../../genai/GenAiRequest.ts"
-import { isObject, type JsonObject } from "../RowText.ts"
-import { contentOf, finite, type Neutral, parameters, positiveInt } from "./Neutral.ts"
+import type { ChatMessage, Part } from "../genai/GenAiRequest.ts"
+import { isObject, type JsonObject } from "../JsonText.ts"
+import { contentOf, finite, type Neutral, parameters, positiveInt, wordOf } from "./Neutral.ts"
 
 /** Puts into neutral words what has such words. */
 export const neutralOf = (body: JsonObject, contents: ReadonlyArray<JsonObject>): Neutral => {
@@ -54,7 +54,7 @@ const textsOf = (instruction: unknown, unsaid: Set<string>): string | undefined 
 /** A turn without a role is the user's. */
 const messageOf = ({ parts, role = "user" }: JsonObject, unsaid: Set<string>): ReadonlyArray<ChatMessage> => {
   if (role !== "user" && role !== "model") {
-    unsaid.add(`turns of role ${String(role)}`)
+    unsaid.add(`turns of role ${wordOf(role)}`)
     return []
   }
   const found = partsOf(Array.isArray(parts) ? parts : [], unsaid)
