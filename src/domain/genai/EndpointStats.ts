@@ -21,6 +21,13 @@ export interface EndpointStats {
   readonly failures: Readonly<Record<string, number>>
   /** Attempts that were interrupted by the caller. */
   readonly aborted: number
+  /** Those of the attempts that were not the first of their request: retries and second sends. */
+  readonly retries: number
+  /**
+   * How long attempts waited in milliseconds, for a place, their turn and the limits: from the call, or from the end of the
+   * backoff, to being sent. Second sends of a hedge are not in it.
+   */
+  readonly wait: Histogram
   /** Latency of the successful attempts in milliseconds: from being sent to the whole answer. */
   readonly latency: Histogram
   /** Tokens read, as reported, those from a cache included. */

@@ -14,6 +14,7 @@ export class Histogram {
   private readonly counts = new Float64Array(BUCKETS)
   private total = 0
   private largest = 0
+  private summed = 0
 
   /** Number of values recorded. */
   get count(): number {
@@ -25,12 +26,18 @@ export class Histogram {
     return this.largest
   }
 
+  /** The sum of the values, as they were counted: rounded up. */
+  get sum(): number {
+    return this.summed
+  }
+
   /** Counts one value; negative ones count as 0, and what is not a number not at all. */
   record(value: number): void {
     if (Number.isNaN(value)) return
     const bounded = Math.min(Math.max(0, Math.ceil(value)), MAX)
     this.counts[indexOf(bounded)]! += 1
     this.total += 1
+    this.summed += bounded
     if (bounded > this.largest) this.largest = bounded
   }
 
@@ -48,6 +55,19 @@ export class Histogram {
       if (seen >= rank) return Math.min(upperBound(index), this.largest)
     }
     return this.largest
+  }
+
+  /**
+   * How many values are at most as large as each of the bounds, which must ascend: the cumulative counts of a Prometheus
+   * histogram. A value may count as up to 1 % larger than it is.
+   */
+  countsUpTo(bounds: ReadonlyArray<number>): ReadonlyArray<number> {
+    let seen = 0
+    let index = 0
+    return bounds.map((bound) => {
+      for (; index < BUCKETS && upperBound(index) <= bound; index++) seen += this.counts[index]!
+      return bound >= this.largest ? this.total : seen
+    })
   }
 }
 

@@ -4,6 +4,7 @@ import { GenAiError, type GenAiErrorReason } from "../../domain/genai/GenAiError
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import { type PromptSize, promptSize } from "../../domain/genai/TokenEstimate.ts"
 import type { GenerateOptions } from "../../services/GenAiClient.ts"
+import type { AttemptTrace } from "./AttemptSpan.ts"
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -18,11 +19,16 @@ export class Call {
   private promptSize: PromptSize | undefined = undefined
   /** Sends so far, over all endpoints. */
   attempts = 0
+  /** When it could be sent if there were room, of the clock in milliseconds; NaN once it has been. */
+  readyAt: number
+  /** Present when the caller is traced. */
+  trace: AttemptTrace | undefined = undefined
   /** The endpoint that failed last: another one is preferred. */
   avoid = NONE
   /** Endpoints that cannot or must not serve this request. */
   exclude: ReadonlySet<string>
   readonly onFull: GenerateOptions["onFull"]
+  readonly onSend: GenerateOptions["onSend"]
   /** Called when it is sent, with the endpoint's name. */
   onSent: ((endpoint: string) => void) | undefined = undefined
   /** How the last attempt failed. */
@@ -39,7 +45,9 @@ export class Call {
     this.session = options?.session
     this.exclude = options?.exclude ?? NONE
     this.onFull = options?.onFull
+    this.onSend = options?.onSend
     this.startedAt = startedAt
+    this.readyAt = startedAt
     this.deadlineMs = deadlineMs
     this.endpointCount = endpointCount
   }

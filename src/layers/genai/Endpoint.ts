@@ -18,6 +18,7 @@ import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import type { CredentialError, CredentialSource } from "../../services/Credentials.ts"
 import type { Transport, TransportError } from "../../services/Transport.ts"
 import { AttemptFailed, type Call, NotSent } from "./Attempt.ts"
+import { type AttemptSpan, beginSpan } from "./AttemptSpan.ts"
 import type { EndpointRecorder } from "./EndpointRecorder.ts"
 import type { HealthMonitor } from "./HealthMonitor.ts"
 
@@ -41,10 +42,13 @@ export interface Send {
   /** Wall-clock time, in milliseconds. */
   readonly at: number
   readonly ticket: Ticket
+  /** Present when the caller is traced. */
+  readonly span: AttemptSpan | undefined
 }
 
 export class Endpoint {
   readonly name: string
+  readonly kind: EndpointConfig["kind"]
   readonly provider: Provider
   readonly transport: Transport["Service"]
   private readonly credentials: CredentialSource
@@ -58,6 +62,7 @@ export class Endpoint {
 
   constructor({ endpoint, credentials, transport, recorder, health, hasHope, clock, maxAttempts }: EndpointOptions) {
     this.name = endpoint.name
+    this.kind = endpoint.kind
     this.provider = Providers.make(endpoint.kind, endpoint)
     this.transport = transport
     this.credentials = credentials
@@ -98,15 +103,24 @@ export class Endpoint {
     const at = this.now()
     if (!this.health.allows(at)) return Result.fail(this.turnedAway(call))
     call.attempts++
-    this.recorder.onSent()
+    this.recorder.onSent(call.attempts === 1, at - call.readyAt)
+    call.readyAt = Number.NaN
     call.onSent?.(this.name)
+    call.onSend?.(this.name)
     const wire = { ...encoded.success, timeouts: this.timeouts }
-    return Result.succeed({ wire, credential, at, ticket: this.health.sent() })
+    const span = call.trace && beginSpan(call.trace, call, this, wire.origin, this.model)
+    return Result.succeed({ wire, credential, at, ticket: this.health.sent(), span })
   }
 
   /** The whole answer has come. */
-  succeeded(send: Send, usage: Usage | undefined, headers: WireResponse["headers"]): void {
+  succeeded(
+    send: Send,
+    usage: Usage | undefined,
+    headers: WireResponse["headers"],
+    answer: { readonly model: string | undefined; readonly finishReason: string | undefined } | undefined
+  ): void {
     const now = this.now()
+    send.span?.succeeded(usage, answer)
     this.recorder.onSuccess(usage, now - send.at)
     this.health.answered(send.ticket, send.at, now, headers)
   }
@@ -115,6 +129,7 @@ export class Endpoint {
   failed(call: Call, send: Send, said: ProviderFailure): AttemptFailed {
     const failure = this.isTokenRefused(send, said.reason) ? renewed(said) : said
     this.recorder.onFailure(failure.reason)
+    send.span?.failed(failure.reason)
     this.health.failed(send.ticket, failure, send.at, this.isItsOwn(call, failure.reason))
     return this.attemptFailed(call, failure)
   }
@@ -131,6 +146,7 @@ export class Endpoint {
   /** The caller gave up. */
   aborted(send: Send): void {
     this.recorder.onAborted()
+    send.span?.aborted()
     this.health.aborted(send.ticket)
   }
 

@@ -16,7 +16,7 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
     const now = endpoint.now()
     const decoded = provider.decode(response, send.credential, now)
     if (Result.isFailure(decoded)) return Effect.fail(endpoint.failed(call, send, decoded.failure))
-    endpoint.succeeded(send, decoded.success.usage, response.headers)
+    endpoint.succeeded(send, decoded.success.usage, response.headers, decoded.success)
     return Effect.succeed({
       ...decoded.success,
       // Read once more, since it is seldom wanted and costly to carry along.

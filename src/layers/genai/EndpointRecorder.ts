@@ -13,8 +13,10 @@ export class EndpointRecorder {
   private readonly endpoint: EndpointConfig
   private readonly spending: Spending | undefined
   readonly latency = new Histogram()
+  private readonly wait = new Histogram()
   private readonly failures: Record<string, number> = {}
   private sent = 0
+  private retries = 0
   private succeeded = 0
   private aborted = 0
   private inputTokens = 0
@@ -32,8 +34,11 @@ export class EndpointRecorder {
     return this.spending?.isSpent === true
   }
 
-  onSent(): void {
+  /** The wait in milliseconds; NaN for a send that did not wait for its own sake. */
+  onSent(isFirst: boolean, waitMs: number): void {
     this.sent++
+    if (!isFirst) this.retries++
+    this.wait.record(waitMs)
   }
 
   onSuccess(usage: Usage | undefined, latencyMs: number): void {
@@ -68,6 +73,8 @@ export class EndpointRecorder {
       succeeded: this.succeeded,
       failures: { ...this.failures },
       aborted: this.aborted,
+      retries: this.retries,
+      wait: this.wait,
       latency: this.latency,
       inputTokens,
       cachedInputTokens,

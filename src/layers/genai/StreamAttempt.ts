@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import type { ChatEvent } from "../../domain/genai/ChatEvent.ts"
+import type { ChatEvent, Finish } from "../../domain/genai/ChatEvent.ts"
 import { ConnectionFailed, InvalidAnswer } from "../../domain/genai/GenAiError.ts"
 import type { Usage } from "../../domain/genai/GenAiResponse.ts"
 import type { Credential, ProviderFailure } from "../../domain/providers/Provider.ts"
@@ -167,7 +167,7 @@ export class StreamAttempt {
         break
       }
       if (item._tag === "UsageReport") this.usage = item.usage
-      else if (item._tag === "Finish") this.succeeded()
+      else if (item._tag === "Finish") this.succeeded(item)
       events.push(item)
     }
     return Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : undefined
@@ -182,9 +182,9 @@ export class StreamAttempt {
     return Effect.suspend((): Pull.Pull<Events, AttemptFailed> => (this.state === "succeeded" ? ending : read))
   }
 
-  private succeeded(): void {
+  private succeeded(finish: Finish): void {
     this.state = "succeeded"
-    this.turn.endpoint.succeeded(this.send, this.usage, this.headers)
+    this.turn.endpoint.succeeded(this.send, this.usage, this.headers, finish)
     if (this.usage !== undefined) this.turn.report(this.usage)
   }
 

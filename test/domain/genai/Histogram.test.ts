@@ -80,4 +80,27 @@ describe("Histogram", () => {
     assert.strictEqual(histogram.max, Math.max(0, ...values))
     assert.strictEqual(of(values.toReversed()).quantile(0.9), histogram.quantile(0.9))
   })
+
+  it("counts the values up to each bound, all of them at the largest and beyond", () => {
+    const histogram = of([0, 5, 5, 100, 250, 10_000])
+    assert.deepStrictEqual(histogram.countsUpTo([0, 4, 5, 100, 250, 9_000, 10_000, 20_000]), [1, 1, 3, 4, 5, 5, 6, 6])
+    assert.deepStrictEqual(of([]).countsUpTo([1, 2]), [0, 0])
+  })
+
+  it.prop(
+    "never counts more than there are up to a bound, nor fewer than are 1 % below it",
+    [
+      Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }))),
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 }))
+    ],
+    ([values, bound]) => {
+      const [count] = of(values).countsUpTo([bound])
+      assert.isAtMost(count!, values.filter((value) => value <= bound).length)
+      assert.isAtLeast(count!, values.filter((value) => value <= 0.99 * bound).length)
+    }
+  )
+
+  it("knows the sum of what it counted", () => {
+    assert.strictEqual(of([1, 2.5, -4, 1_000_001]).sum, 1_000_005)
+  })
 })

@@ -22,6 +22,8 @@ export const endpoint = (
     succeeded: 0,
     failures: {},
     aborted: 0,
+    retries: 0,
+    wait: new Histogram(),
     inputTokens: 0,
     cachedInputTokens: 0,
     outputTokens: 0,
