@@ -4,6 +4,7 @@ import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
@@ -18,9 +19,11 @@ import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
 import type { DrainOptions, GenerateOptions } from "../../services/GenAiClient.ts"
 import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
+import { traceOf } from "./AttemptSpan.ts"
 import { backoff } from "./Backoff.ts"
+import { CallDeadlines } from "./CallDeadlines.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import { explain, rejected, tooLate } from "./Explain.ts"
+import { rejected, settled } from "./Explain.ts"
 import type { HealthFleet } from "./HealthFleet.ts"
 import type { Hedge } from "./Hedge.ts"
 import { RetryGate } from "./RetryGate.ts"
@@ -43,6 +46,7 @@ export class Calls {
   private readonly hedge: Hedge | undefined
   private readonly retries: RetryGate
   private readonly clock: Clock.Clock
+  private readonly deadlines: CallDeadlines
   private readonly schedule: ReturnType<typeof backoff>
   private active = 0
   /** Done when requests that back off are to fail instead of being tried again. */
@@ -65,33 +69,39 @@ export class Calls {
     this.hedge = hedge
     this.retries = new RetryGate(config, clock)
     this.clock = clock
+    this.deadlines = new CallDeadlines(clock)
     this.schedule = backoff(config.retry)
   }
 
+  /** Keeps the calls' deadlines, for ever. */
+  get watch(): Effect.Effect<never> {
+    return this.deadlines.watch
+  }
+
   generate(request: GenAiRequest, options: GenerateOptions | undefined): Effect.Effect<GenAiAnswer, GenAiError> {
-    return Effect.suspend(() => {
-      const call = this.call(request, options)
+    return Effect.withFiber((fiber) => {
+      const call = this.call(request, options, fiber)
       if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
       this.active++
       this.retries.onRequest()
-      const answer = this.attempts(call, (place) => this.attempt(call, place)).pipe(
-        Effect.mapError((error) => explain(call, error)),
-        Effect.timeoutOrElse({ duration: call.deadlineMs, orElse: () => Effect.fail(tooLate(call)) })
-      )
-      return Effect.onExitPrimitive(answer, () => this.end())
+      const answer = this.attempts(call, (place) => this.attempt(call, place))
+      return this.deadlines.within(answer, call.deadlineAt, (exit, isLate) => {
+        this.end()
+        return settled(call, exit, isLate)
+      })
     })
   }
 
   stream(request: GenAiRequest, options: GenerateOptions | undefined): Stream.Stream<ChatEvent, GenAiError> {
     const events = Channel.fromTransform((_, scope) =>
-      Effect.suspend(() => {
-        const call = this.call(request, options)
+      Effect.withFiber((fiber) => {
+        const call = this.call(request, options, fiber)
         if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
         this.active++
         this.retries.onRequest()
         const stream = new StreamCall({
           call,
-          clock: this.clock,
+          deadlines: this.deadlines,
           attempts: (attempt) => this.attempts(call, (place) => attempt(this.turn(call, place))),
           onEnd: () => this.end()
         })
@@ -116,10 +126,16 @@ export class Calls {
     })
   }
 
-  private call(request: GenAiRequest, options: GenerateOptions | undefined): Call {
+  private call(
+    request: GenAiRequest,
+    options: GenerateOptions | undefined,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ): Call {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
     const now = this.clock.currentTimeMillisUnsafe()
-    return new Call(request, options, now, deadlineMs, this.config.endpoints.length)
+    const call = new Call(request, options, now, deadlineMs, this.config.endpoints.length)
+    call.trace = traceOf(fiber, this.clock)
+    return call
   }
 
   private attempt(
@@ -175,7 +191,10 @@ export class Calls {
     for (;;) {
       if (failure._tag === "DispatchError") return yield* failure
       if (failure._tag === "NotSent") yield* this.fleet.apply(failure.endpoint)
-      else yield* Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown)
+      else {
+        yield* Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown)
+        failure.call.readyAt = this.clock.currentTimeMillisUnsafe()
+      }
       const result = yield* Effect.result(attempt)
       if (Result.isSuccess(result)) return result.success
       failure = result.failure
@@ -191,9 +210,8 @@ export class Calls {
     return failure.reason.retry === "elsewhere" ? wait : Effect.andThen(wait, this.retries.retry)
   }
 
-  private end(): undefined {
+  private end(): void {
     this.active--
     if (this.active === 0 && this.idle !== undefined) Deferred.doneUnsafe(this.idle, Effect.void)
-    return undefined
   }
 }

@@ -82,6 +82,7 @@ export const make = Effect.fnUntraced(function* (
       latencyOf: (endpoint) => latencies.get(endpoint)!
     })
   const calls = new Calls(config, dispatcher, streamers, fleet, hedge, clock)
+  yield* Effect.forkScoped(calls.watch, { startImmediately: true })
   return GenAiClient.of({
     generate: (request, options) => calls.generate(request, options),
     stream: (request, options) => calls.stream(request, options),

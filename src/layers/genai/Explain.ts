@@ -1,8 +1,20 @@
 /** What callers are told when there is no answer. */
 import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
 import type { AttemptFailed, Call } from "./Attempt.ts"
+
+/** How a call has ended for its caller, given how its attempts did, or the deadline's end of them. */
+export const settled = <A>(
+  call: Call,
+  exit: Exit.Exit<A, AttemptFailed | DispatchError>,
+  isLate: boolean
+): Exit.Exit<A, GenAiError> => {
+  if (Exit.isSuccess(exit)) return Exit.succeed(exit.value)
+  if (isLate && Exit.hasInterrupts(exit)) return Exit.fail(tooLate(call))
+  return Exit.mapError(exit, (error) => explain(call, error))
+}
 
 /** The last attempt failed, or there was none. */
 export const explain = (call: Call, error: AttemptFailed | DispatchError): GenAiError => {

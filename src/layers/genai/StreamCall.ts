@@ -1,14 +1,13 @@
 /** One streamed request: attempts until an answer begins, then its events, under one deadline. */
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
-import { explain, tooLate } from "./Explain.ts"
+import { CallDeadline, type CallDeadlines } from "./CallDeadlines.ts"
+import { explain, settled, tooLate } from "./Explain.ts"
 import { type Events, openStream, type StreamAttempt, type StreamedAnswer, type StreamTurn } from "./StreamAttempt.ts"
 
 /** Waits for a turn, and holds it until the scope closes. */
@@ -17,7 +16,7 @@ type Turn = Effect.Effect<StreamTurn, DispatchError, Scope.Scope>
 /** What a streamed request needs of the client. */
 export interface StreamCallOptions {
   readonly call: Call
-  readonly clock: Clock.Clock
+  readonly deadlines: CallDeadlines
   /** Makes attempts as the client's retry policy says. */
   readonly attempts: <A>(
     attempt: (turn: Turn) => Effect.Effect<A, AttemptFailed | NotSent | DispatchError>
@@ -33,7 +32,7 @@ export class StreamCall {
   /** The rest of the answer, once it has begun. */
   private rest: Pull.Pull<Events, GenAiError> | undefined = undefined
   /** Ends the call at its deadline, read or not. */
-  private timer: Fiber.Fiber<void> | undefined = undefined
+  private deadline: CallDeadline | undefined = undefined
   private isLate = false
   private isEnded = false
 
@@ -54,22 +53,23 @@ export class StreamCall {
     return Effect.suspend(() => {
       if (this.isEnded) return Effect.void
       this.isEnded = true
-      this.timer?.interruptUnsafe()
-      const { onEnd } = this.options
+      const { deadlines, onEnd } = this.options
+      if (this.deadline !== undefined) deadlines.stop(this.deadline)
       return Effect.uninterruptible(Effect.ensuring(this.release, Effect.sync(onEnd)))
     })
   }
 
   private get begin(): Effect.Effect<Events, GenAiError> {
-    const { attempts, call } = this.options
-    return attempts((turn) => this.attemptWith(turn)).pipe(
-      Effect.mapError((error) => explain(call, error)),
-      Effect.timeoutOrElse({ duration: this.timeLeft, orElse: () => Effect.fail(tooLate(call)) }),
-      Effect.matchEffect({
-        onSuccess: (answer) => this.begun(answer),
-        onFailure: (error) => Effect.andThen(this.close, Effect.fail(error))
-      })
-    )
+    const { attempts, call, deadlines } = this.options
+    const attempt = attempts((turn) => this.attemptWith(turn))
+    return deadlines
+      .within(attempt, call.deadlineAt, (exit, isLate) => settled(call, exit, isLate))
+      .pipe(
+        Effect.matchEffect({
+          onSuccess: (answer) => this.begun(answer),
+          onFailure: (error) => Effect.andThen(this.close, Effect.fail(error))
+        })
+      )
   }
 
   private attemptWith(turn: Turn): Effect.Effect<StreamedAnswer, AttemptFailed | NotSent | DispatchError> {
@@ -90,13 +90,12 @@ export class StreamCall {
   }
 
   private begun(answer: StreamedAnswer): Effect.Effect<Events> {
-    return Effect.suspend(() => {
+    return Effect.contextWith((context) => {
+      const { call, deadlines } = this.options
       this.rest = Effect.catch(answer.next, (error) => this.ended(error))
-      const deadline = Effect.andThen(Effect.sleep(this.timeLeft), this.expire)
-      return Effect.map(Effect.forkDetach(deadline, { startImmediately: true }), (timer) => {
-        this.timer = timer
-        return answer.first
-      })
+      this.deadline = new CallDeadline(call.deadlineAt, () => void Effect.runForkWith(context)(this.expire))
+      deadlines.start(this.deadline)
+      return Effect.succeed(answer.first)
     })
   }
 
@@ -108,7 +107,6 @@ export class StreamCall {
 
   private get expire(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.timer = undefined
       // An answer that is whole, or has failed, is not late: only nobody has come to see its end.
       this.isLate = this.held?.attempt.isOpen === true
       return this.close
@@ -124,10 +122,5 @@ export class StreamCall {
       attempt.abort()
       return Scope.close(scope, attempt.exit)
     })
-  }
-
-  private get timeLeft(): number {
-    const { call, clock } = this.options
-    return Math.max(0, call.deadlineAt - clock.currentTimeMillisUnsafe())
   }
 }

@@ -1,0 +1,152 @@
+/** The deadlines of all calls of a client, kept by one fiber. */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+
+/** The longest sleep: a client that is idle keeps the process alive no longer than this. */
+const LONGEST_SLEEP_MS = 10_000
+
+/** One deadline of one call; it is waited for between `start` and `stop`, or until it has passed. */
+export class CallDeadline {
+  /** Unix milliseconds. */
+  readonly atMs: number
+  readonly onPassed: () => void
+  /** Its place in the heap; -1: it is not waited for. */
+  place = -1
+
+  constructor(atMs: number, onPassed: () => void) {
+    this.atMs = atMs
+    this.onPassed = onPassed
+  }
+}
+
+/**
+ * Instead of `Effect.timeout`, which makes two fibers and a timer for each call and so cost as much as all the rest of a
+ * call. A deadline is never noticed early.
+ *
+ * A binary heap, the soonest on top. Calls mostly have the same time to go, so that a new deadline is the last one and
+ * stays where it is put.
+ */
+export class CallDeadlines {
+  private readonly clock: Clock.Clock
+  private readonly heap: Array<CallDeadline> = []
+  /** When the fiber will look again; infinite while it waits for `sooner`. */
+  private wakesAtMs = Number.POSITIVE_INFINITY
+  private readonly sooner = Latch.makeUnsafe()
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+  }
+
+  /** Waits for the deadlines that are started, for ever. */
+  get watch(): Effect.Effect<never> {
+    const step = Effect.suspend(() => {
+      this.pass()
+      this.sooner.closeUnsafe()
+      const next = this.heap[0]
+      if (next === undefined) {
+        this.wakesAtMs = Number.POSITIVE_INFINITY
+        return this.sooner.await
+      }
+      const now = this.clock.currentTimeMillisUnsafe()
+      const sleepMs = Math.min(Math.max(1, Math.ceil(next.atMs - now)), LONGEST_SLEEP_MS)
+      this.wakesAtMs = now + sleepMs
+      return Effect.raceFirst(this.clock.sleep(Duration.millis(sleepMs)), this.sooner.await)
+    })
+    return Effect.forever(step)
+  }
+
+  /**
+   * Runs a call in a fiber of its own, which is interrupted at the deadline or with the caller, and ends with what `settle`
+   * makes of its exit. `settle` is called exactly once, when nothing of the call is under way any more.
+   */
+  within<A, E, A2, E2, R>(
+    call: Effect.Effect<A, E, R>,
+    atMs: number,
+    settle: (exit: Exit.Exit<A, E>, isLate: boolean) => Exit.Exit<A2, E2>
+  ): Effect.Effect<A2, E2, R> {
+    return Effect.contextWith((context) =>
+      // With one parameter `callback` makes no AbortController.
+      Effect.callback<A2, E2>((resume) => {
+        const fiber = Effect.runForkWith(context)(call)
+        const done = fiber.pollUnsafe()
+        if (done !== undefined) {
+          resume(settle(done, false))
+          return
+        }
+        let isLate = false
+        const deadline = new CallDeadline(atMs, () => {
+          isLate = true
+          fiber.interruptUnsafe()
+        })
+        fiber.addObserver((exit) => {
+          this.stop(deadline)
+          resume(settle(exit, isLate))
+        })
+        this.start(deadline)
+        return Fiber.interrupt(fiber)
+      })
+    )
+  }
+
+  start(deadline: CallDeadline): void {
+    if (deadline.atMs === Number.POSITIVE_INFINITY) return
+    this.rise(deadline, this.heap.length)
+    if (deadline.atMs < this.wakesAtMs) this.sooner.openUnsafe()
+  }
+
+  /** Nothing when it is not waited for. */
+  stop(deadline: CallDeadline): void {
+    const { place } = deadline
+    if (place < 0) return
+    deadline.place = -1
+    const last = this.heap.pop()!
+    if (last === deadline) return
+    const parent = this.heap[(place - 1) >> 1]
+    if (place > 0 && parent!.atMs > last.atMs) this.rise(last, place)
+    else this.sink(last, place)
+  }
+
+  private pass(): void {
+    const now = this.clock.currentTimeMillisUnsafe()
+    for (let next = this.heap[0]; next !== undefined && next.atMs <= now; next = this.heap[0]) {
+      this.stop(next)
+      next.onPassed()
+    }
+  }
+
+  private rise(deadline: CallDeadline, from: number): void {
+    const { heap } = this
+    let place = from
+    while (place > 0) {
+      const above = (place - 1) >> 1
+      const parent = heap[above]!
+      if (parent.atMs <= deadline.atMs) break
+      heap[place] = parent
+      parent.place = place
+      place = above
+    }
+    heap[place] = deadline
+    deadline.place = place
+  }
+
+  private sink(deadline: CallDeadline, from: number): void {
+    const { heap } = this
+    let place = from
+    for (;;) {
+      let below = 2 * place + 1
+      if (below >= heap.length) break
+      if (below + 1 < heap.length && heap[below + 1]!.atMs < heap[below]!.atMs) below++
+      const child = heap[below]!
+      if (child.atMs >= deadline.atMs) break
+      heap[place] = child
+      child.place = place
+      place = below
+    }
+    heap[place] = deadline
+    deadline.place = place
+  }
+}
