@@ -8,6 +8,7 @@ import type { ChatEvent } from "../genai/ChatEvent.ts"
 import type { Family, GenAiRequest } from "../genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../genai/GenAiResponse.ts"
 import type { Problem } from "../server/Problem.ts"
+import type { RequestHeaders } from "./Requests.ts"
 
 export type DialectName = Family
 
@@ -59,7 +60,13 @@ export interface StreamWriter {
 
 /** Where a request goes: what the path says. */
 export type Route =
-  | { readonly _tag: "Generate"; readonly model: string | undefined; readonly isStreamed: boolean | undefined }
+  | {
+      readonly _tag: "Generate"
+      readonly model: string | undefined
+      readonly isStreamed: boolean | undefined
+      /** Why the path cannot be served as it is, though it is known; `decode` says so. */
+      readonly problem?: Problem
+    }
   | { readonly _tag: "ListModels" }
   | { readonly _tag: "GetModel"; readonly model: string }
 
@@ -72,11 +79,17 @@ export interface Dialect {
   readonly name: DialectName
   /**
    * The route of a method and a path (without query), `MethodNotAllowed` for a path of this dialect with another method,
-   * `undefined` for paths of others. `search` is the query with its `?`, or empty.
+   * `undefined` for paths of others. `search` is the query with its `?`, or empty; `headers` (names in lower case) tell apart
+   * what two dialects have at one path.
    */
-  readonly route: (method: string, path: string, search: string) => Route | "MethodNotAllowed" | undefined
+  readonly route: (
+    method: string,
+    path: string,
+    search: string,
+    headers?: RequestHeaders
+  ) => Route | "MethodNotAllowed" | undefined
   /** The API key in the headers (names in lower case) or the query. */
-  readonly credential: (headers: Readonly<Record<string, string | undefined>>, search: string) => string | undefined
+  readonly credential: (headers: RequestHeaders, search: string) => string | undefined
   /** Reads the JSON body of a `Generate`. */
   readonly decode: (
     route: Extract<Route, { readonly _tag: "Generate" }>,
