@@ -16,9 +16,9 @@ export class JobStoreError extends Schema.TaggedError<JobStoreError>()("JobStore
 export type Created =
   /** It is kept: from now on it survives the process. */
   | { readonly _tag: "Created"; readonly job: Job }
-  /** The owner has a job of the same idempotency key and the same request. */
+  /** The owner has a job of the same id or idempotency key, and of the same request: an answer that was lost may be asked again. */
   | { readonly _tag: "Existing"; readonly job: Job }
-  /** The owner has used the idempotency key for another request. */
+  /** The idempotency key or the id is that of another request. */
   | { readonly _tag: "Conflict"; readonly job: Job }
   /** There are `maxPending` jobs that have not ended. */
   | { readonly _tag: "Full"; readonly pending: number }
@@ -108,6 +108,7 @@ export class JobStore extends Context.Service<
       readonly limit: number
       readonly retryAtMs: number
     }) => Effect.Effect<ReadonlyArray<Job>, JobStoreError>
+    /** Says how far a job's webhook has come; nothing when the job has none, or is forgotten. */
     readonly setWebhook: (id: JobId, webhook: JobWebhook) => Effect.Effect<void, JobStoreError>
   }
 >()("genai-dispatcher/services/JobStore") {}

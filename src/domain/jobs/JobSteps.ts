@@ -1,5 +1,5 @@
 /** What each step makes of a job: the same for all stores. */
-import { isEnded, type Job, type JobOutcome, type JobSpec } from "./Job.ts"
+import { isEnded, type Job, type JobOutcome, type JobSpec, type JobWebhook } from "./Job.ts"
 
 /** A job as it is accepted. Its webhook counts from the end of the job on. */
 export const accepted = (spec: JobSpec): Job => ({
@@ -37,3 +37,7 @@ export const awaitsWebhook = (job: Job): boolean => isEnded(job.status) && job.w
  */
 export const isSame = (kept: Pick<Job, "owner" | "requestHash">, spec: JobSpec): boolean =>
   kept.owner === spec.owner && kept.requestHash === spec.requestHash
+
+/** How far its webhook has come; a job that has none gets none. */
+export const withWebhook = (job: Job, webhook: JobWebhook): Job =>
+  job.webhook === undefined ? job : { ...job, webhook: { ...webhook, url: job.webhook.url } }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { isEnded, type Job, type JobId, type JobSpec, type JobStatus } from "../../domain/jobs/Job.ts"
-import { accepted, awaitsWebhook, ended, isSame, started, waitsAgain } from "../../domain/jobs/JobSteps.ts"
+import { accepted, awaitsWebhook, ended, isSame, started, waitsAgain, withWebhook } from "../../domain/jobs/JobSteps.ts"
 import { type Created, JobStore } from "../../services/JobStore.ts"
 import * as SortedList from "./SortedList.ts"
 
@@ -226,10 +226,8 @@ export const make = (instance: string, memory: Memory = makeMemory()): JobStore[
           due.push(kept)
         }
         return due.map((kept) => {
-          const { webhook } = kept.job
-          if (webhook !== undefined) {
-            put(memory, kept, { ...kept.job, webhook: { ...webhook, nextAtMs: retryAtMs } })
-          }
+          const { job } = kept
+          if (job.webhook !== undefined) put(memory, kept, withWebhook(job, { ...job.webhook, nextAtMs: retryAtMs }))
           return kept.job
         })
       }),
@@ -237,7 +235,7 @@ export const make = (instance: string, memory: Memory = makeMemory()): JobStore[
     setWebhook: (id, webhook) =>
       Effect.sync(() => {
         const kept = memory.byId.get(id)
-        if (kept !== undefined) put(memory, kept, { ...kept.job, webhook })
+        if (kept !== undefined) put(memory, kept, withWebhook(kept.job, webhook))
       })
   }
 }

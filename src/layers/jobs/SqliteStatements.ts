@@ -1,0 +1,66 @@
+/** What a store of jobs says to SQLite. Each statement has an index that serves it. */
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { JobStatus } from "../../domain/jobs/Job.ts"
+import { COLUMNS } from "./JobRow.ts"
+
+const JOBS = `SELECT jobs.id, jobs.owner, jobs.request_hash, ${COLUMNS.join(", ")} FROM jobs JOIN requests USING (seq)`
+
+/** The latest jobs of an owner in one status: ?1 before which, ?2 how many, ?3 the owner. */
+const latest = (status: string): string =>
+  `SELECT * FROM (
+    SELECT seq, id FROM jobs WHERE owner = ?3 AND status = ${status} AND id < ?1 ORDER BY id DESC LIMIT ?2
+  )`
+
+/** The index of owners has the status before the id: the latest of all are the latest of the latest of each. */
+const listOwner = (statuses: ReadonlyArray<string>): string =>
+  `${JOBS} WHERE seq IN (
+    SELECT seq FROM (${statuses.map(latest).join(" UNION ALL ")}) ORDER BY id DESC LIMIT ?2
+  ) ORDER BY jobs.id DESC`
+
+export const prepare = (database: DatabaseSync) => {
+  const sql = (text: string): StatementSync => database.prepare(text)
+  return {
+    get: sql(`${JOBS} WHERE jobs.id = ?`),
+    getByKey: sql(`${JOBS} WHERE jobs.owner = ? AND jobs.idempotency_key = ?`),
+    insertRequest: sql("INSERT INTO requests (spec) VALUES (?)"),
+    insert: sql(`
+      INSERT INTO jobs (seq, id, owner, idempotency_key, request_hash, status, webhook_status, webhook_next_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+    list: sql(`${JOBS} WHERE jobs.id < ?1 AND (?2 IS NULL OR status = ?2) ORDER BY jobs.id DESC LIMIT ?3`),
+    listOwner: sql(listOwner(JobStatus.literals.map((status) => `'${status}'`))),
+    listOwnerStatus: sql(listOwner(["?4"])),
+    count: sql("SELECT status, jobs FROM counts"),
+    countPending: sql("SELECT sum(jobs) AS jobs FROM counts WHERE status IN ('Pending', 'Running')"),
+    anyPending: sql("SELECT 1 FROM jobs WHERE status = 'Pending' LIMIT 1"),
+    claim: sql(`
+      UPDATE jobs SET status = 'Running', runs = runs + 1, instance = ?, lease_until = ?, started_at = ?
+      WHERE status = 'Pending' AND id IN (SELECT id FROM jobs WHERE status = 'Pending' ORDER BY id LIMIT ?)
+      RETURNING id`),
+    renew: sql("UPDATE jobs SET lease_until = ? WHERE id = ? AND status = 'Running' AND runs = ?"),
+    end: sql(`
+      UPDATE jobs SET status = ?1, outcome = ?2, ended_at = ?3,
+        webhook_next_at = CASE WHEN webhook_status IS NULL THEN NULL ELSE ?3 END
+      WHERE id = ?4 AND status = 'Running' AND runs = ?5`),
+    cancel: sql(`
+      UPDATE jobs SET status = 'Cancelled', ended_at = ?1,
+        webhook_next_at = CASE WHEN webhook_status IS NULL THEN NULL ELSE ?1 END
+      WHERE id = ?2 AND status IN ('Pending', 'Running')`),
+    release: sql(`
+      UPDATE jobs SET status = 'Pending', instance = NULL, lease_until = NULL, started_at = NULL
+      WHERE id = ? AND status = 'Running' AND runs = ?`),
+    recover: sql(`
+      UPDATE jobs SET status = 'Pending', instance = NULL, lease_until = NULL, started_at = NULL
+      WHERE status = 'Running' AND (lease_until <= ?1 OR (?2 AND instance = ?3))`),
+    purge: sql(`
+      DELETE FROM jobs WHERE seq IN (
+        SELECT seq FROM jobs WHERE ended_at IS NOT NULL AND webhook_status IS NOT 'pending' AND ended_at < ? LIMIT ?
+      )`),
+    due: sql(`
+      SELECT id FROM jobs WHERE ended_at IS NOT NULL AND webhook_status = 'pending' AND webhook_next_at <= ?
+      ORDER BY webhook_next_at, id LIMIT ?`),
+    deferWebhook: sql("UPDATE jobs SET webhook_next_at = ? WHERE id = ?"),
+    setWebhook: sql(`
+      UPDATE jobs SET webhook_status = ?, webhook_attempts = ?, webhook_next_at = ?
+      WHERE id = ? AND webhook_status IS NOT NULL`)
+  }
+}
