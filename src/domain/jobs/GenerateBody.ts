@@ -1,0 +1,142 @@
+/** What clients ask of `POST /generate` and `POST /submit`: in our own words, or as Gemini's API has it. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { neutralOf } from "../dialects/GeminiBody.ts"
+import { ChatMessage, type GenAiRequest } from "../genai/GenAiRequest.ts"
+import { brokenText, fieldPath, isDeeper, isObject, type JsonObject, shown } from "../JsonText.ts"
+import { nearest } from "../Suggestion.ts"
+import { Problem } from "../server/Problem.ts"
+
+const Text = Schema.String.check(Schema.isMinLength(1))
+const PositiveInt = Schema.Int.check(Schema.isGreaterThan(0))
+const Members = Schema.Record(Schema.String, Schema.Unknown)
+
+/** What both ways to ask have beside the request itself. */
+const shared = {
+  /** A name of a model, as `GET /v1/models` lists them. Default: any endpoint. */
+  model: Schema.optionalKey(Text),
+  /** Requests of one session go to one endpoint. The header `x-session-id` says the same. */
+  session: Schema.optionalKey(Text),
+  /** Whether the text is wanted piece by piece, at `GET /jobs/{id}/events`. Default: false. */
+  stream: Schema.optionalKey(Schema.Boolean),
+  /** Is sent the job once it has ended. */
+  webhook: Schema.optionalKey(Text)
+}
+
+/** In our own words; exactly one of `input`, `messages` and `body`. */
+export const NeutralForm = Schema.Struct({
+  /** One turn of the user. */
+  input: Schema.optionalKey(Schema.String),
+  messages: Schema.optionalKey(Schema.NonEmptyArray(ChatMessage)),
+  /** The JSON document that endpoints of kind `raw` are sent as it is. */
+  body: Schema.optionalKey(Schema.Unknown),
+  system: Schema.optionalKey(Schema.String),
+  temperature: Schema.optionalKey(Schema.Finite),
+  /** The longest answer wanted, in tokens. */
+  maxTokens: Schema.optionalKey(PositiveInt),
+  /** The same, as rows of batches have it. */
+  max_tokens: Schema.optionalKey(PositiveInt),
+  /** What only the provider has words for; merged into its body last. */
+  extra: Schema.optionalKey(Members),
+  ...shared
+}).annotate({ identifier: "GenerateRequest" })
+
+/** As Gemini's `generateContent` has it; what only Gemini understands is sent to its endpoints as it is. */
+export const GeminiForm = Schema.StructWithRest(
+  Schema.Struct({ contents: Schema.NonEmptyArray(Schema.StructWithRest(Schema.Struct({}), [Members])), ...shared }),
+  [Members]
+).annotate({ identifier: "GeminiGenerateRequest" })
+
+/** What a client asks for. */
+export interface Asked {
+  /** Has no `model`. */
+  readonly request: GenAiRequest
+  readonly model: string | undefined
+  readonly session: string | undefined
+  readonly stream: boolean
+  readonly webhook: string | undefined
+}
+
+/** Lists and objects inside each other; deeper ones cannot be worked on without exhausting the stack. */
+const MAX_DEPTH = 256
+
+const parse = { onExcessProperty: "error", errors: "first" } as const
+const decodeNeutral = Schema.decodeUnknownResult(NeutralForm, parse)
+const decodeGemini = Schema.decodeUnknownResult(GeminiForm, { errors: "first" })
+const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+export const readGenerateBody = (body: unknown): Result.Result<Asked, Problem> => {
+  if (!isObject(body)) return wrong(undefined, `The body must be a JSON object, but it is ${shown(body)}.`)
+  if (isDeeper(body, MAX_DEPTH)) return wrong(undefined, `The body has more than ${MAX_DEPTH} levels.`)
+  const broken = brokenText(body)
+  if (broken !== undefined) return wrong(broken, `${broken}: the text has half of a surrogate pair.`)
+  return Object.hasOwn(body, "contents") ? readGemini(body) : readNeutral(body)
+}
+
+const readNeutral = (body: JsonObject): Result.Result<Asked, Problem> => {
+  const decoded = decodeNeutral(body)
+  if (Result.isFailure(decoded)) return misfit(decoded.failure)
+  const {
+    extra,
+    input,
+    max_tokens,
+    maxTokens = max_tokens,
+    messages,
+    model,
+    session,
+    system,
+    temperature
+  } = decoded.success
+  const given = ["input", "messages", "body"].filter((name) => Object.hasOwn(body, name))
+  if (given.length === 0) {
+    return wrong("input", 'Expected a field "input" (text), "messages", "body" or "contents"; there is none.')
+  }
+  if (given.length > 1) return wrong(given[1], `There is both "${given[0]}" and "${given[1]}"; keep one of them.`)
+  if (max_tokens !== undefined && maxTokens !== max_tokens) {
+    return wrong("max_tokens", 'There is both "maxTokens" and "max_tokens"; keep one of them.')
+  }
+  return Result.succeed({
+    request: {
+      messages: input === undefined ? (messages ?? []) : [{ role: "user", content: input }],
+      ...(system === undefined ? {} : { system }),
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...(extra === undefined ? {} : { extra }),
+      ...(Object.hasOwn(body, "body") ? { body: body["body"] } : {})
+    },
+    model,
+    session,
+    stream: decoded.success.stream ?? false,
+    webhook: decoded.success.webhook
+  })
+}
+
+const readGemini = (body: JsonObject): Result.Result<Asked, Problem> => {
+  const decoded = decodeGemini(body)
+  if (Result.isFailure(decoded)) return misfit(decoded.failure)
+  const { contents, model, session, stream, webhook } = decoded.success
+  const at = contents.findIndex((content) => !Array.isArray(content["parts"]))
+  if (at >= 0) return wrong(`contents[${at}].parts`, `contents[${at}].parts: expected a list of parts.`)
+  const { model: _model, session: _session, stream: _stream, webhook: _webhook, ...native } = body
+  return Result.succeed({
+    request: { ...neutralOf(native, contents).fields, native: { family: "gemini", body: native }, body: native },
+    model,
+    session,
+    stream: stream ?? false,
+    webhook
+  })
+}
+
+const misfit = (error: Schema.SchemaError): Result.Result<never, Problem> => {
+  const issue = toIssues(error.issue).issues[0]
+  const keys = (issue?.path ?? []).map((key) => (typeof key === "number" ? key : String(key)))
+  const field = fieldPath(keys)
+  const isUnknown = issue?.message === "Expected no excess property"
+  const near = isUnknown && keys.length === 1 ? nearest(field, Object.keys(NeutralForm.fields)) : undefined
+  const hint = near === undefined ? "" : ` Did you mean ${near}?`
+  return wrong(field, isUnknown ? `${field}: there is no such field.${hint}` : `${field}: ${issue?.message}.`)
+}
+
+const wrong = (field: string | undefined, message: string): Result.Result<never, Problem> =>
+  Result.fail(new Problem({ kind: "InvalidRequest", message, ...(field ? { field } : {}) }))

@@ -1,0 +1,70 @@
+/** What the control plane is made of, and what it knows of each request. */
+import type { IncomingMessage } from "node:http"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as Result from "effect/Result"
+import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
+import type { ServerConfig } from "../../../domain/config/ServerConfig.ts"
+import type { GenAiRequest } from "../../../domain/genai/GenAiRequest.ts"
+import type { Problem } from "../../../domain/server/Problem.ts"
+import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
+import type { GenAiClient } from "../../../services/GenAiClient.ts"
+import type { Jobs } from "../../../services/Jobs.ts"
+import type { ServerTelemetry } from "../../../services/ServerTelemetry.ts"
+import type { Auth, Caller } from "../Auth.ts"
+import type { ServiceState } from "../ServiceState.ts"
+
+/** The endpoints that a request must not be sent to, by the model that it names and what it asks for; or why there is none. */
+export type ChooseEndpoints = (
+  model: string | undefined,
+  request: GenAiRequest
+) => Result.Result<ReadonlySet<string>, Problem>
+
+export interface ControlPlaneParts {
+  readonly server: Pick<ServerConfig, "maxBodyBytes">
+  readonly endpoints: DispatcherConfig["endpoints"]
+  readonly auth: Auth
+  readonly state: ServiceState
+  readonly choose: ChooseEndpoints
+  readonly client: GenAiClient["Service"]
+  readonly jobs: Jobs["Service"]
+  readonly telemetry: ServerTelemetry["Service"]
+}
+
+/** Parts, as a service of the handlers; made once, in `makeHandler`. */
+export class ControlPlane extends Context.Service<ControlPlane, ControlPlaneParts>()(
+  "genai-dispatcher/server/api/ControlPlane"
+) {}
+
+/** The records of requests that the edge handed over; gone with their requests. */
+const records = new WeakMap<IncomingMessage, RequestRecord>()
+
+export const remember = (request: IncomingMessage, record: RequestRecord): void => {
+  records.set(request, record)
+}
+
+/** Node's own request: it is what `makeHandler` was given. */
+export const nodeRequestOf = (request: HttpServerRequest.HttpServerRequest): IncomingMessage =>
+  request.source as IncomingMessage
+
+export const recordOf = (request: HttpServerRequest.HttpServerRequest): RequestRecord | undefined =>
+  records.get(nodeRequestOf(request))
+
+/** The API key: as `Authorization: Bearer`, or in the header `x-api-key`. */
+const credentialOf = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
+  const { authorization, "x-api-key": key } = request.headers
+  return authorization === undefined ? key : /^bearer +(.+)$/i.exec(authorization)?.[1]?.trim()
+}
+
+/** Who makes a request; `admit` also counts it against the key's rate. */
+export const callerOf = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  how: "admit" | "identify"
+): Effect.fn.Return<Caller, Problem, ControlPlane> {
+  const { auth } = yield* ControlPlane
+  const caller = yield* Effect.fromResult(auth[how](credentialOf(request)))
+  const record = recordOf(request)
+  if (record !== undefined && caller.name !== "") record.key = caller.name
+  return caller
+})

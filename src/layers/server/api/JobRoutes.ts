@@ -1,0 +1,172 @@
+/** Jobs over HTTP, and the request that waits for its answer. */
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type { GenAiAnswer } from "../../../domain/genai/GenAiResponse.ts"
+import { type Asked, readGenerateBody } from "../../../domain/jobs/GenerateBody.ts"
+import { JobId, type JobResult } from "../../../domain/jobs/Job.ts"
+import { jobResult } from "../../../domain/jobs/JobAnswers.ts"
+import { publicJob } from "../../../domain/jobs/PublicJob.ts"
+import { fromGenAiError } from "../../../domain/server/FromGenAiError.ts"
+import { Problem } from "../../../domain/server/Problem.ts"
+import { type Caller, forbids } from "../Auth.ts"
+import { orProblem } from "./Answers.ts"
+import { Api } from "./Api.ts"
+import { ControlPlane, callerOf, nodeRequestOf, recordOf } from "./ControlPlane.ts"
+import { sseResponse } from "./JobStream.ts"
+import { readJsonBody } from "./JsonBody.ts"
+
+/** Who asks for what: the key first, so that nobody without one has a body read. */
+const readAsked = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const { choose, server } = yield* ControlPlane
+  const caller = yield* callerOf(request, "admit")
+  const body = yield* readJsonBody(nodeRequestOf(request), server.maxBodyBytes)
+  const read = yield* Effect.fromResult(readGenerateBody(body))
+  const asked = { ...read, session: read.session ?? sessionOf(request) }
+  yield* checkModel(caller, asked.model)
+  const exclude = yield* Effect.fromResult(choose(asked.model, asked.request))
+  const record = recordOf(request)
+  if (record !== undefined) record.model = asked.model
+  return { caller, asked, exclude }
+})
+
+const sessionOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
+  request.headers["x-session-id"] || undefined
+
+const checkModel = (caller: Caller, model: string | undefined): Effect.Effect<void, Problem> => {
+  if (model === undefined && caller.models !== undefined) {
+    return Effect.fail(
+      new Problem({
+        kind: "InvalidRequest",
+        field: "model",
+        message: `model: name one; this API key may use ${[...caller.models].join(", ")}.`
+      })
+    )
+  }
+  const problem = model === undefined ? undefined : forbids(caller, model)
+  return problem === undefined ? Effect.void : Effect.fail(problem)
+}
+
+const generate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const { jobs } = yield* ControlPlane
+  const { asked, caller } = yield* readAsked(request)
+  const key = request.headers["idempotency-key"]
+  if (key !== undefined && (key === "" || key.length > 255)) {
+    return yield* new Problem({
+      kind: "InvalidRequest",
+      field: "idempotency-key",
+      message: "idempotency-key: expected 1 to 255 characters."
+    })
+  }
+  const { job } = yield* jobs.submit({
+    owner: caller.name,
+    request: asked.request,
+    model: asked.model,
+    session: asked.session,
+    stream: asked.stream,
+    idempotencyKey: key,
+    webhookUrl: asked.webhook
+  })
+  return HttpServerResponse.jsonUnsafe({ job_id: job.id }, { status: 202, headers: { location: `/jobs/${job.id}` } })
+})
+
+/** Only jobs have these. */
+const refuseJobFields = ({ stream, webhook }: Asked): Effect.Effect<void, Problem> => {
+  const field = webhook !== undefined ? "webhook" : stream ? "stream" : undefined
+  if (field === undefined) return Effect.void
+  return Effect.fail(
+    new Problem({ kind: "InvalidRequest", field, message: `${field}: only POST /generate knows it; this route waits.` })
+  )
+}
+
+const submit = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest
+): Effect.fn.Return<JobResult, Problem, ControlPlane> {
+  const { client, telemetry } = yield* ControlPlane
+  const { asked, exclude } = yield* readAsked(request)
+  yield* refuseJobFields(asked)
+  const record = recordOf(request)
+  const work = client.generate(asked.request, { session: asked.session, exclude, onFull: "fail" }).pipe(
+    Effect.tapError((error) =>
+      Effect.sync(() => {
+        if (record === undefined) return
+        record.attempts = error.attempts
+        record.endpoint = error.endpoint
+      })
+    ),
+    Effect.mapError(fromGenAiError)
+  )
+  const answer = yield* record === undefined ? work : telemetry.traced(record, work)
+  if (record !== undefined) note(record, answer)
+  return jobResult(answer)
+})
+
+const note = (record: NonNullable<ReturnType<typeof recordOf>>, answer: GenAiAnswer): void => {
+  record.endpoint = answer.endpoint
+  record.attempts = answer.attempts
+  record.responseModel = answer.model
+  record.finishReason = answer.finishReason
+  record.inputTokens = answer.usage?.inputTokens
+  record.outputTokens = answer.usage?.outputTokens
+}
+
+const DEFAULT_LIMIT = 100
+
+export const layer = HttpApiBuilder.group(Api, "jobs", (handlers) =>
+  handlers
+    .handleRaw("generate", ({ request }) => orProblem(request, generate(request)))
+    .handleRaw("submit", ({ request }) => orProblem(request, submit(request)))
+    .handle("getJob", ({ params, request }) =>
+      orProblem(
+        request,
+        Effect.gen(function* () {
+          const { jobs } = yield* ControlPlane
+          const caller = yield* callerOf(request, "identify")
+          return publicJob(yield* jobs.get(caller.name, JobId.make(params.id)))
+        })
+      )
+    )
+    .handle("listJobs", ({ query, request }) =>
+      orProblem(
+        request,
+        Effect.gen(function* () {
+          const { jobs } = yield* ControlPlane
+          const caller = yield* callerOf(request, "identify")
+          const limit = query.limit ?? DEFAULT_LIMIT
+          const page = yield* jobs.list(caller.name, {
+            status: query.status,
+            before: query.before === undefined ? undefined : JobId.make(query.before),
+            limit
+          })
+          const last = page.at(-1)
+          return { jobs: page.map(publicJob), ...(page.length < limit || last === undefined ? {} : { next: last.id }) }
+        })
+      )
+    )
+    .handle("cancelJob", ({ params, request }) =>
+      orProblem(
+        request,
+        Effect.gen(function* () {
+          const { jobs } = yield* ControlPlane
+          const caller = yield* callerOf(request, "identify")
+          return publicJob(yield* jobs.cancel(caller.name, JobId.make(params.id)))
+        })
+      )
+    )
+    .handle("followJob", ({ params, request }) =>
+      orProblem(
+        request,
+        Effect.gen(function* () {
+          const { jobs } = yield* ControlPlane
+          const caller = yield* callerOf(request, "identify")
+          const id = JobId.make(params.id)
+          // A job that is not there is said so before the stream begins.
+          yield* jobs.get(caller.name, id)
+          const record = recordOf(request)
+          if (record !== undefined) record.isStreamed = true
+          return sseResponse(jobs.events(caller.name, id))
+        })
+      )
+    )
+)
