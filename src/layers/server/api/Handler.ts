@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSwagger from "effect/http-api/HttpApiSwagger"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -21,10 +21,8 @@ import * as OperationRoutes from "./OperationRoutes.ts"
 export type ApiHandler = (request: IncomingMessage, response: ServerResponse, record?: RequestRecord) => void
 
 /** Paths, queries and headers that do not decode are said so, by name. */
-const problems = Layer.succeed(Problems, (work) =>
-  Effect.catchIf(work, HttpApiSchemaError.is, (error) =>
-    Effect.map(HttpServerRequest.HttpServerRequest, (request) => tell(request, problemOfSchema(error)))
-  )
+const problems = HttpApiMiddleware.layerSchemaErrorTransform(Problems, (error) =>
+  Effect.map(HttpServerRequest.HttpServerRequest, (request) => tell(request, problemOfSchema(error)))
 )
 
 /**
