@@ -22,11 +22,11 @@ export const wrongField = (
 }
 
 export const isText = (value: unknown): value is string => typeof value === "string"
-const isFinite = (value: unknown): boolean => Number.isFinite(value)
+const isNumber = (value: unknown): boolean => Number.isFinite(value)
 const isFlag = (value: unknown): boolean => typeof value === "boolean"
 
 export const FLAG: Check = ["true or false", isFlag]
-export const NUMBER: Check = ["a number", isFinite]
+export const NUMBER: Check = ["a number", isNumber]
 export const LIST: Check = ["a list", Array.isArray]
 export const OBJECT: Check = ["an object", isObject]
 export const TEXT: Check = ["text", isText]

@@ -35,7 +35,8 @@ const split = (body: JsonObject) => {
   return { generationConfig, systemInstruction, rest }
 }
 
-const camelCased = (value: JsonObject): JsonObject =>
+/** The object with its own names in camel case. */
+export const camelCased = (value: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(value).map(([name, inner]) => [camelCase(name), inner]))
 
 const camelCase = (name: string): string => name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase())
@@ -52,7 +53,9 @@ const textsOf = (instruction: unknown, unsaid: Set<string>): string | undefined 
 }
 
 /** A turn without a role is the user's. */
-const messageOf = ({ parts, role = "user" }: JsonObject, unsaid: Set<string>): ReadonlyArray<ChatMessage> => {
+const messageOf = (turn: JsonObject, unsaid: Set<string>): ReadonlyArray<ChatMessage> => {
+  const { parts } = turn
+  const role = turn["role"] ?? "user"
   if (role !== "user" && role !== "model") {
     unsaid.add(`turns of role ${wordOf(role)}`)
     return []
