@@ -22,6 +22,8 @@ export interface GenerateOptions {
   readonly exclude?: ReadonlySet<string> | undefined
   /** What happens when every queue that may take it is full: wait for room, or fail with `Rejected` at once. Default: `wait`. */
   readonly onFull?: "wait" | "fail" | undefined
+  /** Called each time the request is sent, with the endpoint's name. */
+  readonly onSend?: ((endpoint: string) => void) | undefined
 }
 
 /**

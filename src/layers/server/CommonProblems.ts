@@ -1,0 +1,37 @@
+/** What any route may have to say. */
+import type { Reply } from "../../domain/dialects/Dialect.ts"
+import { Problem } from "../../domain/server/Problem.ts"
+import { problemBody, problemContentType, retryAfterHeader } from "../../domain/server/ProblemBody.ts"
+
+export const draining = new Problem({
+  kind: "Draining",
+  message: "The service is shutting down: send the request again, to another instance if there is one."
+})
+
+export const internal = (requestId: string): Problem =>
+  new Problem({
+    kind: "Internal",
+    message: `The service failed; whoever runs it finds more in its log under ${requestId}.`
+  })
+
+export const wrongMethod = (allowed: ReadonlyArray<string>): Problem =>
+  new Problem({ kind: "MethodNotAllowed", message: `This path takes ${allowed.join(", ")} only.` })
+
+export const wrongEscape = new Problem({
+  kind: "InvalidRequest",
+  code: "invalid_path",
+  message: "The path has an escape (%) that is not UTF-8 in hexadecimal."
+})
+
+/** A problem for clients of no dialect. */
+export const problemReply = (problem: Problem): Reply => {
+  const retryAfter = retryAfterHeader(problem)
+  return {
+    status: problem.status,
+    headers: {
+      "content-type": problemContentType,
+      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter })
+    },
+    body: JSON.stringify(problemBody(problem))
+  }
+}

@@ -1,0 +1,228 @@
+/** Where every request comes in: finds out whose it is, and keeps its record. */
+import { randomUUID } from "node:crypto"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
+import type * as Clock from "effect/Clock"
+import type { Dialect, Reply, Route } from "../../domain/dialects/Dialect.ts"
+import { dialects } from "../../domain/dialects/Dialects.ts"
+import { Problem } from "../../domain/server/Problem.ts"
+import type { RequestRecord, RouteName } from "../../domain/server/RequestRecord.ts"
+import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
+import type { ApiHandler } from "./api/Handler.ts"
+import { routeOf as apiRouteOf } from "./api/Routes.ts"
+import { internal, problemReply, wrongEscape, wrongMethod } from "./CommonProblems.ts"
+import { whereOf } from "./Defects.ts"
+import type { DialectHandler } from "./DialectHandler.ts"
+import { Exchange, type ExchangeWatcher } from "./Exchange.ts"
+import type { Exchanges } from "./Exchanges.ts"
+import { isDecodable, parseTarget, unknownPath } from "./RequestTarget.ts"
+import type { ServiceState } from "./ServiceState.ts"
+
+export interface EdgeOptions {
+  readonly api: ApiHandler
+  readonly clock: Clock.Clock
+  readonly dialectHandler: DialectHandler
+  readonly exchanges: Exchanges
+  readonly maxBodyBytes: number
+  /** Refuses requests of web pages from elsewhere: for a service that anybody on this machine may use, and nobody else. */
+  readonly refusesPages: boolean
+  readonly state: ServiceState
+  readonly telemetry: ServerTelemetry["Service"]
+  readonly onDefect: (where: string, requestId: string) => void
+  /** A connection may have nothing left to do. */
+  readonly onIdle: () => void
+}
+
+/** A path of a dialect. */
+interface Place {
+  readonly dialect: Dialect
+  readonly route: Route | "MethodNotAllowed"
+}
+
+export class Edge {
+  private readonly options: EdgeOptions
+  private readonly watcher: ExchangeWatcher
+
+  constructor(options: EdgeOptions) {
+    this.options = options
+    const { exchanges, state, telemetry } = options
+    this.watcher = {
+      get isDraining() {
+        return state.isDraining
+      },
+      onEnd: (exchange) => {
+        exchanges.remove(exchange)
+        telemetry.ended(exchange.record)
+        if (state.isDraining) options.onIdle()
+      }
+    }
+  }
+
+  /** Answers a request whose head has come; `beforeBody` is called when its body is wanted. Never throws. */
+  handle(request: IncomingMessage, response: ServerResponse, beforeBody?: () => void): void {
+    // A client that goes is told of by its connection; writing to it meanwhile is no defect.
+    response.on("error", ignore)
+    const { path, search } = parseTarget(request.url ?? "/")
+    const method = request.method ?? ""
+    const place = placeOf(method === "HEAD" ? "GET" : method, path, search)
+    const api = place === undefined ? apiRouteOf(method, path) : undefined
+    const exchange = this.begin(request, response, place === undefined ? (api?.name ?? "unknown") : routeName(place))
+    try {
+      if (place !== undefined) this.toDialect(exchange, place, { method, path, search }, beforeBody)
+      else if (api === undefined) this.refuse(exchange, notFound(path))
+      else if (!api.isAllowed) this.wrongMethod(exchange, api.methods, problemReply)
+      else if (!isDecodable(path)) this.refuse(exchange, wrongEscape)
+      else if (this.isForeignPage(request) && api.name !== "health") this.refuse(exchange, foreignPage)
+      else this.toApi(exchange, beforeBody)
+    } catch (defect) {
+      this.broken(exchange, defect, place?.dialect)
+    }
+  }
+
+  /** What came on the connection is no request, or came too slowly. True when it is told to whoever sent it. */
+  malformed(socket: Duplex, status: number): boolean {
+    const open = this.options.exchanges.of(socket)
+    const exchange = open[0]
+    if (exchange === undefined) return false
+    // An answer is on its way, or another one must come before: nothing can be said that would be read as meant.
+    if (open.length > 1 || exchange.hasBegun || exchange.request.complete) {
+      socket.destroy()
+      return true
+    }
+    exchange.record.problem = MALFORMED.kind
+    exchange.reply({ ...problemReply(MALFORMED), status }, ["connection", "close"])
+    return true
+  }
+
+  private begin(request: IncomingMessage, response: ServerResponse, route: RouteName): Exchange {
+    const { clock, exchanges, telemetry } = this.options
+    const record: RequestRecord = {
+      id: randomUUID(),
+      method: request.method ?? "",
+      route,
+      startedAtMs: clock.currentTimeMillisUnsafe(),
+      key: undefined,
+      model: undefined,
+      isStreamed: false,
+      endpoint: undefined,
+      responseModel: undefined,
+      finishReason: undefined,
+      attempts: 0,
+      inputTokens: undefined,
+      outputTokens: undefined,
+      status: 0,
+      problem: undefined,
+      firstByteMs: undefined,
+      durationMs: 0,
+      isAborted: false
+    }
+    const exchange = new Exchange(request, response, record, this.watcher)
+    exchanges.add(exchange)
+    telemetry.begun(record)
+    return exchange
+  }
+
+  private toDialect(
+    exchange: Exchange,
+    { dialect, route }: Place,
+    target: { readonly method: string; readonly path: string; readonly search: string },
+    beforeBody: (() => void) | undefined
+  ): void {
+    if (route === "MethodNotAllowed") {
+      this.wrongMethod(exchange, methodsOf(target.path, target.search), dialect.problem)
+    } else if (!isDecodable(target.path)) this.refuse(exchange, wrongEscape, dialect.problem)
+    else if (this.isForeignPage(exchange.request)) this.refuse(exchange, foreignPage, dialect.problem)
+    else this.options.dialectHandler.handle(exchange, dialect, route, target.search, beforeBody)
+  }
+
+  private toApi(exchange: Exchange, beforeBody: (() => void) | undefined): void {
+    const { record, request, response } = exchange
+    response.setHeader("x-request-id", record.id)
+    if (this.options.state.isDraining) response.setHeader("connection", "close")
+    exchange.observe()
+    beforeBody?.()
+    this.options.api(request, response, record)
+  }
+
+  private refuse(exchange: Exchange, problem: Problem, reply: (problem: Problem) => Reply = problemReply): void {
+    exchange.record.problem = problem.code ?? problem.kind
+    exchange.refuse(reply(problem), this.options.maxBodyBytes)
+  }
+
+  /** `OPTIONS` is answered with what there is; pages of other origins are told nothing that would let them in (no CORS). */
+  private wrongMethod(exchange: Exchange, allowed: ReadonlyArray<string>, reply: (problem: Problem) => Reply): void {
+    const allow = allowed.join(", ")
+    if (exchange.request.method === "OPTIONS") {
+      exchange.refuse({ status: 204, headers: { allow }, body: "" }, this.options.maxBodyBytes)
+      return
+    }
+    const { body, headers, status } = reply(wrongMethod(allowed))
+    exchange.record.problem = "MethodNotAllowed"
+    exchange.refuse({ body, headers: { ...headers, allow }, status }, this.options.maxBodyBytes)
+  }
+
+  private broken(exchange: Exchange, defect: unknown, dialect: Dialect | undefined): void {
+    const { id } = exchange.record
+    this.options.onDefect(whereOf(defect), id)
+    const problem = internal(id)
+    exchange.record.problem = problem.kind
+    if (exchange.hasBegun) exchange.request.socket.destroy()
+    else this.refuse(exchange, problem, dialect?.problem)
+  }
+
+  private isForeignPage({ headers: { origin } }: IncomingMessage): boolean {
+    return this.options.refusesPages && origin !== undefined && !isLoopback(origin)
+  }
+}
+
+const placeOf = (method: string, path: string, search: string): Place | undefined => {
+  let refused: Place | undefined
+  for (const dialect of dialects) {
+    const route = dialect.route(method, path, search)
+    if (route === undefined) continue
+    if (route !== "MethodNotAllowed") return { dialect, route }
+    refused ??= { dialect, route }
+  }
+  return refused
+}
+
+const METHODS = ["GET", "POST"]
+
+const methodsOf = (path: string, search: string): ReadonlyArray<string> =>
+  METHODS.filter((method) => {
+    const route = placeOf(method, path, search)?.route
+    return route !== undefined && route !== "MethodNotAllowed"
+  }).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+
+const routeName = ({ dialect, route }: Place): RouteName => {
+  const isListing = route !== "MethodNotAllowed" && route._tag !== "Generate"
+  switch (dialect.name) {
+    case "openai":
+      return isListing ? "openai.models" : "openai.chat"
+    case "gemini":
+      return isListing ? "gemini.models" : "gemini.generate"
+    case "anthropic":
+      return "anthropic.messages"
+  }
+}
+
+const notFound = (path: string): Problem =>
+  new Problem({ kind: "NotFound", code: "unknown_path", message: unknownPath(path) })
+
+const MALFORMED = new Problem({
+  kind: "InvalidRequest",
+  code: "malformed_request",
+  message: "The request is no HTTP, or did not come in time."
+})
+
+const foreignPage = new Problem({
+  kind: "Forbidden",
+  code: "foreign_origin",
+  message: "Web pages from elsewhere may not use this service: it asks for no API keys."
+})
+
+/** Whether an origin (RFC 6454) is this machine; `null` and nonsense are not. */
+const isLoopback = (origin: string): boolean =>
+  /^https?:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(origin)
+
+const ignore = (): void => {}

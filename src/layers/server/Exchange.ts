@@ -1,0 +1,172 @@
+/** One request to the service and its answer, from the request's head to the answer's last byte. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Reply } from "../../domain/dialects/Dialect.ts"
+import type { RequestRecord } from "../../domain/server/RequestRecord.ts"
+
+/** The status in the records of requests whose client was gone before there was an answer. */
+const CLIENT_GONE = 499
+
+/** How long a client that is refused while it sends may go on sending, so that it gets to read why. */
+const LINGER_MS = 1_000
+
+/** What exchanges tell the service. */
+export interface ExchangeWatcher {
+  /** New work is refused, and connections are not kept. */
+  readonly isDraining: boolean
+  /** Called once, when it is over in whatever way. */
+  readonly onEnd: (exchange: Exchange) => void
+}
+
+/** Ends in exactly one way: its answer is handed to the system, or its client has gone. */
+export class Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly record: RequestRecord
+  private readonly watcher: ExchangeWatcher
+  private readonly startedAt = performance.now()
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The answer is said; what is left is for it to go out. */
+  private isSaid = false
+  private isOver = false
+
+  constructor(request: IncomingMessage, response: ServerResponse, record: RequestRecord, watcher: ExchangeWatcher) {
+    this.request = request
+    this.response = response
+    this.record = record
+    this.watcher = watcher
+  }
+
+  /** Whether some of the answer may have gone out. */
+  get hasBegun(): boolean {
+    return this.response.headersSent
+  }
+
+  /** Whether there is nobody to answer any more, or nothing left to say. */
+  get isSettled(): boolean {
+    return this.isSaid || this.isOver
+  }
+
+  /** What works on the answer: interrupted when the client goes. */
+  worksIn(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.fiber = fiber
+    if (this.isOver && !this.isSaid) fiber.interruptUnsafe()
+  }
+
+  /** Answers at once. `headers`: more of them, names and values in turn. */
+  reply(reply: Reply, headers: ReadonlyArray<string> = []): void {
+    if (this.isSettled) return
+    this.isSaid = true
+    this.head(reply.status, reply.headers, [...headers, "content-length", String(Buffer.byteLength(reply.body))])
+    this.response.end(reply.body, this.sent)
+  }
+
+  /**
+   * Answers a request whose body is not read to its end. The connection is kept only when the rest is short; otherwise it
+   * is closed as soon as the client has read the answer, for what it still sends would else destroy it on its way.
+   */
+  refuse(reply: Reply, maxBodyBytes: number): void {
+    if (this.isSettled) return
+    const { headers, complete } = this.request
+    const isShort = Number(headers["content-length"] ?? Number.NaN) <= maxBodyBytes
+    const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined
+    const isAwaited = headers.expect !== undefined
+    if (complete || !hasBody || (isShort && !isAwaited)) this.reply(reply)
+    else this.refuseAndClose(reply)
+  }
+
+  private refuseAndClose(reply: Reply): void {
+    this.isSaid = true
+    this.head(reply.status, reply.headers, [
+      "content-length",
+      String(Buffer.byteLength(reply.body)),
+      "connection",
+      "close"
+    ])
+    this.response.write(reply.body)
+    const close = (): void => {
+      clearTimeout(timer)
+      if (!this.isOver) this.response.end(this.sent)
+    }
+    const timer = setTimeout(close, LINGER_MS)
+    this.request.once("end", close)
+    this.request.resume()
+  }
+
+  /** Begins a streamed answer, with its first events. */
+  begin(headers: Readonly<Record<string, string>>, more: ReadonlyArray<string>): void {
+    if (this.isSettled || this.hasBegun) return
+    this.head(200, headers, more)
+  }
+
+  /** More of a streamed answer; goes on when the client is ready for more. */
+  write(text: string): Effect.Effect<void> {
+    if (this.isSettled || text === "") return Effect.void
+    this.record.firstByteMs ??= performance.now() - this.startedAt
+    return this.response.write(text) ? Effect.void : this.drained
+  }
+
+  /** The last of a streamed answer. */
+  end(text: string): void {
+    if (this.isSettled) return
+    this.isSaid = true
+    this.response.end(text, this.sent)
+  }
+
+  /** The connection is closed. */
+  gone(): void {
+    if (this.isOver) return
+    this.record.isAborted = true
+    if (!this.hasBegun) this.record.status = CLIENT_GONE
+    // What has said its answer only tidies up, and may.
+    if (!this.isSaid) this.fiber?.interruptUnsafe()
+    this.over()
+  }
+
+  /** Stops what works on the answer. */
+  interrupt(): void {
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** Somebody else answers through the response: notes how that ends. */
+  observe(): void {
+    const { record, response } = this
+    response.once("finish", () => {
+      record.status = response.statusCode
+      this.isSaid = true
+      this.sent()
+    })
+  }
+
+  /** Adds what every answer has. */
+  private head(status: number, headers: Readonly<Record<string, string>>, more: ReadonlyArray<string>): void {
+    const { record, response, watcher } = this
+    const lines: Array<string> = ["x-request-id", record.id]
+    for (const name in headers) lines.push(name, headers[name]!)
+    for (const part of more) lines.push(part)
+    if (watcher.isDraining && !more.includes("connection")) lines.push("connection", "close")
+    record.status = status
+    response.writeHead(status, lines)
+  }
+
+  private readonly sent = (): void => {
+    // It is also called when the connection closes first; `gone` has been, or will be, told of that.
+    if (this.response.writableFinished) this.over()
+  }
+
+  private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
+    const onDrain = () => resume(Effect.void)
+    this.response.once("drain", onDrain)
+    return Effect.sync(() => this.response.off("drain", onDrain))
+  })
+
+  private over(): void {
+    if (this.isOver) return
+    this.isOver = true
+    const { record } = this
+    record.durationMs = performance.now() - this.startedAt
+    record.firstByteMs ??= record.isAborted ? undefined : record.durationMs
+    this.watcher.onEnd(this)
+  }
+}

@@ -1,0 +1,141 @@
+/** The HTTP service: one listener for the dialects, which are answered here, and for the control plane. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import type { ServerConfig } from "../../domain/config/ServerConfig.ts"
+import { KeyRing } from "../../domain/server/KeyRing.ts"
+import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
+import { Problem } from "../../domain/server/Problem.ts"
+import { GenAiClient } from "../../services/GenAiClient.ts"
+import { HttpService, type HttpServiceError } from "../../services/HttpService.ts"
+import { Jobs } from "../../services/Jobs.ts"
+import { ServerTelemetry } from "../../services/ServerTelemetry.ts"
+import { Auth } from "./Auth.ts"
+import { makeHandler } from "./api/Handler.ts"
+import { DialectHandler } from "./DialectHandler.ts"
+import { Edge } from "./Edge.ts"
+import { Exchanges } from "./Exchanges.ts"
+import { close, type Listener, type ListenerOptions, listen } from "./Listener.ts"
+import * as Overload from "./Overload.ts"
+import { ServiceState } from "./ServiceState.ts"
+
+export interface HttpServiceOptions {
+  readonly server: ServerConfig
+  /** What the client was made of. */
+  readonly dispatcher: Pick<DispatcherConfig, "deadlineMs" | "endpoints">
+  readonly timeouts?: ListenerOptions["timeouts"]
+}
+
+/** Listens until the scope closes; what runs then is aborted, unless it has been drained before. */
+export const make = Effect.fnUntraced(function* (
+  options: HttpServiceOptions
+): Effect.fn.Return<HttpService["Service"], HttpServiceError, GenAiClient | Jobs | ServerTelemetry | Scope.Scope> {
+  const { dispatcher, server: config } = options
+  const client = yield* GenAiClient
+  const jobs = yield* Jobs
+  const telemetry = yield* ServerTelemetry
+  const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
+  const state = new ServiceState()
+  const exchanges = new Exchanges(state)
+  const auth = new Auth(new KeyRing(config.apiKeys), clock)
+  const models = new ModelRoutes(dispatcher.endpoints, config.models)
+  const overload = yield* Overload.make(client)
+  const api = yield* makeHandler({
+    server: config,
+    endpoints: dispatcher.endpoints,
+    auth,
+    state,
+    choose: (model) => choose(models, model),
+    client,
+    jobs,
+    telemetry
+  })
+  const dialectHandler = new DialectHandler({
+    auth,
+    client,
+    clock,
+    context,
+    maxBodyBytes: config.maxBodyBytes,
+    maxDeadlineMs: dispatcher.deadlineMs,
+    models,
+    overload,
+    state,
+    telemetry
+  })
+  const edge = new Edge({
+    api,
+    clock,
+    dialectHandler,
+    exchanges,
+    maxBodyBytes: config.maxBodyBytes,
+    refusesPages: config.apiKeys.length === 0 && isLoopback(config.host),
+    state,
+    telemetry,
+    onDefect: (where, id) => {
+      Effect.runForkWith(context)(Effect.logError(`A request failed by a defect (x-request-id ${id}): ${where}`))
+    },
+    onIdle: () => listener.server.closeIdleConnections()
+  })
+  const listener: Listener = yield* listen({
+    host: config.host,
+    port: config.port,
+    onRequest: (request, response, beforeBody) => edge.handle(request, response, beforeBody),
+    onConnection: (socket) => exchanges.connect(socket),
+    onMalformed: (socket, status) => edge.malformed(socket, status),
+    timeouts: options.timeouts
+  })
+  const { port, server } = listener
+  // Before the listener closes, so that what runs is stopped and told, not cut.
+  yield* Effect.addFinalizer(() => Effect.sync(() => exchanges.interrupt()))
+
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host
+  return HttpService.of({
+    url: `http://${host}:${port}`,
+    host: config.host,
+    port,
+    inflight: Effect.sync(() => state.inflight),
+    drain: Effect.fn("HttpService.drain")(function* (graceMs) {
+      state.isDraining = true
+      server.closeIdleConnections()
+      const finished = Effect.timeoutOrElse(exchanges.whenIdle, {
+        duration: graceMs,
+        orElse: () =>
+          Effect.andThen(
+            Effect.sync(() => exchanges.interrupt()),
+            // Those who do not read their answer are not waited for.
+            Effect.timeoutOption(exchanges.whenIdle, ABORT_MS)
+          )
+      })
+      yield* Effect.all([finished, jobs.drain(graceMs)], { concurrency: "unbounded", discard: true })
+      yield* close(server)
+    })
+  })
+})
+
+export const layer = (
+  options: HttpServiceOptions
+): Layer.Layer<HttpService, HttpServiceError, GenAiClient | Jobs | ServerTelemetry> =>
+  Layer.effect(HttpService, make(options))
+
+/** How long clients have to read that their requests were aborted. */
+const ABORT_MS = 1_000
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")
+
+const choose = (models: ModelRoutes, model: string | undefined): Result.Result<ReadonlySet<string>, Problem> => {
+  const route = models.resolve(model)
+  if (route !== undefined) return Result.succeed(route.exclude)
+  const near = model === undefined ? undefined : models.suggest(model)
+  return Result.fail(
+    new Problem({
+      kind: "NotFound",
+      code: "model_not_found",
+      field: "model",
+      message: `No endpoint of this service serves that model${near === undefined ? "." : `: did you mean ${JSON.stringify(near)}?`}`
+    })
+  )
+}

@@ -1,0 +1,130 @@
+/** The listening socket: node:http, with all that a server in the open needs. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { HttpServiceError } from "../../services/HttpService.ts"
+
+/** Longer than clients and load balancers keep idle connections, so that none breaks under a request being sent. */
+const KEEP_ALIVE_MS = 75_000
+
+/** A request's head, and all of it with its body: whoever is slower is no client. Answers may take any time. */
+const HEADERS_MS = 20_000
+const REQUEST_MS = 120_000
+
+/** How often slow requests are looked for. */
+const CHECK_MS = 2_000
+
+const MAX_HEADER_BYTES = 16_384
+
+/** Connections that the system holds until they are accepted: thousands of clients may come at once. */
+const BACKLOG = 4096
+
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  /** `beforeBody` is present when the client waits to be told to send its body (`Expect: 100-continue`). */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse, beforeBody?: () => void) => void
+  readonly onConnection: (socket: Socket) => void
+  /** What came is no HTTP, or came too slowly. True when that has been answered. */
+  readonly onMalformed: (socket: Duplex, status: number) => boolean
+  /** Default: as above. For tests. */
+  readonly timeouts?: { readonly headersMs: number; readonly requestMs: number; readonly checkMs: number } | undefined
+}
+
+export interface Listener {
+  readonly server: Server
+  readonly port: number
+}
+
+/** Listens until the scope closes; connections that are left then are cut. */
+export const listen = (options: ListenerOptions): Effect.Effect<Listener, HttpServiceError, Scope.Scope> =>
+  Effect.acquireRelease(open(options), ({ server }) => close(server))
+
+/** Waits for the listener to be gone, so that the port is free afterwards. */
+export const close = (server: Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeAllConnections()
+  })
+
+const open = (options: ListenerOptions) =>
+  Effect.callback<Listener, HttpServiceError>((resume) => {
+    const { host, onConnection, onMalformed, onRequest, port, timeouts } = options
+    const server = createServer({
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: timeouts?.headersMs ?? HEADERS_MS,
+      requestTimeout: timeouts?.requestMs ?? REQUEST_MS,
+      connectionsCheckingInterval: timeouts?.checkMs ?? CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true
+    })
+    server.on("request", (request, response) => onRequest(request, response))
+    server.on("checkContinue", (request, response) =>
+      onRequest(request, response, () => {
+        response.writeContinue()
+      })
+    )
+    server.on("connection", onConnection)
+    server.on("connect", (_request, socket) => sayAndClose(socket, 405))
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      const status = statusOf(error.code)
+      if (!socket.writable || error.code === "ECONNRESET") socket.destroy()
+      else if (!onMalformed(socket, status)) sayAndClose(socket, status)
+    })
+    server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(toError(error, host, port))))
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      resume(Effect.succeed({ server, port: (server.address() as AddressInfo).port }))
+    })
+  })
+
+const statusOf = (code: string | undefined): number => {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return 431
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return 413
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return 408
+    default:
+      return 400
+  }
+}
+
+/** There is no request to answer in its own format. */
+const sayAndClose = (socket: Duplex, status: number): void => {
+  const body = JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status })
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy()
+  )
+}
+
+function toError(error: NodeJS.ErrnoException, host: string, port: number): HttpServiceError {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new HttpServiceError({
+        reason: "PortInUse",
+        message: `Port ${port} on ${host} is in use: choose another port, or 0 for any free one.`
+      })
+    case "EACCES":
+      return new HttpServiceError({
+        reason: "ListenFailed",
+        message: `No permission to listen on port ${port}: choose one from 1024 up, or 0 for any free one.`
+      })
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return new HttpServiceError({
+        reason: "ListenFailed",
+        message: `"${host}" is no address of this machine: use 127.0.0.1 for this machine only, or 0.0.0.0 for all.`
+      })
+    default:
+      return new HttpServiceError({
+        reason: "ListenFailed",
+        message: `Cannot listen on ${host}, port ${port}: ${error.message}`
+      })
+  }
+}
