@@ -29,6 +29,8 @@
  *     parameters: { temperature: 0.4, max_tokens: 120 }
  *     headers: { x-team: search, x-api-key: "${TEAM_KEY}" }
  * ```
+ *
+ * The sections `server`, `models` and `telemetry` are for the HTTP service: `ServerFile.ts`.
  */
 import * as Schema from "effect/Schema"
 import { OnUnavailable, Policy } from "../dispatch/Policy.ts"
@@ -165,7 +167,10 @@ export const EndpointFile = Schema.Struct({
 }).annotate({ expected: "fields such as name: east" })
 export type EndpointFile = typeof EndpointFile.Type
 
-/** The whole file, with the endpoints not looked into: each is decoded on its own, so that one bad one hides no other. */
+/**
+ * The whole file, with the endpoints not looked into: each is decoded on its own, so that one bad one hides no other. What
+ * is for the HTTP service is not looked into either: a run has no use for it, and need not have its variables.
+ */
 export const ConfigFile = Schema.Struct({
   policy: Schema.optionalKey(Policy),
   maxRequestsPerSecond: Schema.optionalKey(AboveZero),
@@ -177,7 +182,10 @@ export const ConfigFile = Schema.Struct({
   affinity: Schema.optionalKey(AffinityFile),
   endpoints: Schema.optionalKey(
     Schema.Array(Schema.Unknown).annotate({ expected: "a list of endpoints, each starting with a dash" })
-  )
+  ),
+  server: Schema.optionalKey(Schema.Unknown),
+  models: Schema.optionalKey(Schema.Unknown),
+  telemetry: Schema.optionalKey(Schema.Unknown)
 }).annotate({ expected: "fields such as endpoints" })
 export type ConfigFile = typeof ConfigFile.Type
 

@@ -6,7 +6,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { nearest } from "../Suggestion.ts"
 import { type ConfigProblem, printPath } from "./ConfigError.ts"
-import { fieldHomes } from "./FieldHomes.ts"
+import { homeOf } from "./FieldHomes.ts"
 import { isSecretName, isSecretNameOfEndpoint, quote } from "./Secrets.ts"
 
 /**
@@ -38,15 +38,18 @@ const problemsOf = (
     case "Encoding":
       return problemsOf(issue.issue, base, keys)
     default:
-      return [{ path: printPath(base, keys), message: messageOf(issue, keys) }]
+      return [{ path: printPath(base, keys), message: messageOf(issue, base, keys) }]
   }
 }
 
-const messageOf = (issue: SchemaIssue.Leaf | SchemaIssue.AnyOf, keys: ReadonlyArray<PropertyKey>): string => {
-  const field = String(keys.at(-1) ?? "")
+const messageOf = (
+  issue: SchemaIssue.Leaf | SchemaIssue.AnyOf,
+  base: string,
+  keys: ReadonlyArray<PropertyKey>
+): string => {
   switch (issue._tag) {
     case "UnexpectedKey":
-      return unknownField(field, keys.length === 1, issue.ast)
+      return unknownField(base, keys, issue.ast)
     case "AnyOf":
     case "InvalidType": {
       const literals = literalsOf(issue.ast)
@@ -101,14 +104,32 @@ const wrongType = (expected: string, input: unknown): string => {
     : sentence
 }
 
-/** `keys` in an endpoint are those of the object itself; only there `key` and `token` are surely credentials. */
-const unknownField = (field: string, outermost: boolean, ast: SchemaAST.AST): string => {
+/** What to write instead of a credential, by a field that stands where it was written. */
+const secretAdvice = [
+  ["sha256", "write its hash, sha256: HASH, as told by: genai-dispatcher key --stdin"],
+  ["secretEnv", "put this one in an environment variable and write its name: secretEnv: NAME"],
+  ["apiKeyEnv", "put this one in an environment variable and write its name: apiKeyEnv: NAME"]
+] as const
+
+/** A database's URL has the password in it. */
+const isDatabaseUrl = (field: string, known: ReadonlyArray<string>): boolean =>
+  known.includes("urlEnv") && /^(?:url|databaseurl|connectionstring|dsn)$/i.test(field)
+
+/** `keys` in an endpoint are those of the object itself; only there, and beside a hash, `key` and `token` are surely credentials. */
+const unknownField = (base: string, keys: ReadonlyArray<PropertyKey>, ast: SchemaAST.AST): string => {
+  const field = String(keys.at(-1) ?? "")
   const known =
     ast._tag === "Objects" ? ast.propertySignatures.map((signature) => String(signature.name)) : ([] as Array<string>)
-  if (isSecretName(field) || (outermost && known.includes("apiKeyEnv") && isSecretNameOfEndpoint(field))) {
-    return "credentials do not go into a config; put this one in an environment variable and write its name: apiKeyEnv: NAME"
+  const holdsKey = known.includes("sha256") || known.includes("secretEnv")
+  const isOfEndpoint = keys.length === 1 && known.includes("apiKeyEnv")
+  if (isSecretName(field) || ((holdsKey || isOfEndpoint) && isSecretNameOfEndpoint(field))) {
+    const [, advice] = secretAdvice.find(([neighbour]) => known.includes(neighbour)) ?? secretAdvice[2]
+    return `credentials do not go into a config; ${advice}`
   }
-  const home = fieldHomes.get(field)
+  if (isDatabaseUrl(field, known)) {
+    return "a database's URL does not go into a config; put it in an environment variable and write its name: urlEnv: DATABASE_URL"
+  }
+  const home = homeOf(field, printPath(base, keys))
   if (home !== undefined) return `unknown field here; "${field}" belongs in ${home}`
   const near = nearest(field, known)
   return near === undefined

@@ -15,15 +15,9 @@ import {
   readHeaders,
   variablesOf
 } from "./HeaderTemplate.ts"
+import { type AliasTarget, servedModel } from "./ModelNames.ts"
 import { isSecretHeader, isSecretName, isVariableName } from "./Secrets.ts"
-
-/** An environment variable that an endpoint wants, and where it was named. */
-interface Reference {
-  readonly variable: string
-  readonly path: string
-  /** Which values can be sent. */
-  readonly allowed: (value: string) => boolean
-}
+import { type Reference, referenceProblems, type Variables } from "./VariableReferences.ts"
 
 /** What flags say of every endpoint. */
 export interface EndpointOverrides {
@@ -48,14 +42,13 @@ export interface EndpointDraft {
   readonly references: ReadonlyArray<Reference>
   /** Variables that stand in for what is not written; they may be unset. */
   readonly standIns: ReadonlyArray<string>
+  /** What the models of the HTTP service can mean by it; `undefined` when it has no name. */
+  readonly target: (variables: Variables) => AliasTarget | undefined
   /** What is still missing or wrong once the stand-ins are known. */
   readonly check: (variables: Variables) => ReadonlyArray<ConfigProblem>
   /** The endpoint once its variables are known and found right; `undefined` when it has problems. */
   readonly settle: ((variables: Variables) => EndpointConfig | undefined) | undefined
 }
-
-/** The environment, as far as it was asked for; absent when a variable is unset or empty. */
-export type Variables = ReadonlyMap<string, Redacted.Redacted<string>>
 
 /** The fields of an endpoint that are looked into beyond the schema. */
 interface RawFields {
@@ -126,7 +119,29 @@ export const readEndpoint = ({ overrides, path, raw }: WrittenEndpoint): Endpoin
       ? undefined
       : (variables: Variables) =>
           settleEndpoint(decoded.success, overrides, apiKey?.variable, headers.templates, variables)
-  return { problems, references, standIns, check, settle }
+  const target = (variables: Variables): AliasTarget | undefined => {
+    const settled = settle?.(variables)
+    return settled === undefined ? targetAsWritten(fields, overrides) : aliasTarget(settled, servedModel(settled))
+  }
+  return { problems, references, standIns, target, check, settle }
+}
+
+const aliasTarget = (
+  { kind, name }: { readonly kind?: unknown; readonly name: string },
+  model: string | undefined
+) => ({
+  name,
+  model,
+  needsModel: model === undefined && kind !== "raw"
+})
+
+/** So that a problem of an endpoint does not become one of each name that means it. */
+const targetAsWritten = (
+  { deployment, kind, model, name }: Readonly<Record<string, unknown>>,
+  overrides: EndpointOverrides
+): AliasTarget | undefined => {
+  const served = [overrides.model, model, deployment].find((text): text is string => typeof text === "string")
+  return typeof name === "string" ? aliasTarget({ name, kind }, served) : undefined
 }
 
 /** Names that more than one endpoint has. Looks at what was written, so that other problems do not hide them. */
@@ -142,24 +157,6 @@ export const duplicateNames = (endpoints: ReadonlyArray<WrittenEndpoint>): Reado
       : [{ path: `${path}.name`, message: `${other} has this name already; give each endpoint a name of its own` }]
   })
 }
-
-/** Names without small letters are surely no keys pasted in place of a name. */
-const isPrintable = (variable: string): boolean => !/[a-z]/.test(variable) || variable.length <= 16
-
-const unset = (variable: string): string =>
-  isPrintable(variable)
-    ? `the environment variable ${variable} is not set or empty; set it first: export ${variable}=...`
-    : "names an environment variable that is not set; is it the key itself? Put the key in a variable and write that one's name"
-
-/** Variables that are missing, or hold what cannot be sent. */
-const referenceProblems = (references: ReadonlyArray<Reference>, variables: Variables): ReadonlyArray<ConfigProblem> =>
-  references.flatMap(({ allowed, path, variable }) => {
-    const value = variables.get(variable)
-    if (value === undefined) return [{ path, message: unset(variable) }]
-    if (allowed(Redacted.value(value))) return []
-    const what = isPrintable(variable) ? `the value of ${variable}` : "the variable's value"
-    return [{ path, message: `${what} has letters that no header can carry (a line break, a space?); export it anew` }]
-  })
 
 /** The identifiers of an endpoint: as written, else from their variables. */
 const standIn = <Fields extends object>(kind: unknown, fields: Fields, variables: Variables) => {

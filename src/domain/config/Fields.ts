@@ -91,32 +91,35 @@ export const identifier = (field: keyof typeof identifiers) =>
     Schema.makeFilter((text: string) => identifiers[field].pattern.test(text) || identifiers[field].message)
   )
 
-const urlProblem = (url: URL): string | undefined => {
+const urlProblem = (url: URL, passwordAdvice: string): string | undefined => {
   if (url.protocol !== "http:" && url.protocol !== "https:") return "must start with http:// or https://"
-  if (url.username !== "" || url.password !== "") {
-    return "must not hold a user name or password; put the key in a variable and name that in apiKeyEnv"
-  }
+  if (url.username !== "" || url.password !== "") return `must not hold a user name or password; ${passwordAdvice}`
   if ([...url.searchParams.keys()].some(isSecretNameOfEndpoint)) {
     return `must not hold a key in its query; send it as a header from a variable, such as x-api-key: ${variableExample}`
   }
   return url.hash === "" ? undefined : "must not hold a # part: it is never sent"
 }
 
-export const BaseUrl = TextField.pipe(
-  Schema.decodeTo(
-    Schema.instanceOf(URL),
-    SchemaTransformation.transformEffect({
-      decode: (text: string) => {
-        const url = URL.parse(text)
-        const message = url === null ? "is no URL; write it whole, such as https://host/v1" : urlProblem(url)
-        return url === null || message !== undefined
-          ? Effect.fail(new SchemaIssue.InvalidValue({ message: message ?? "" }))
-          : Effect.succeed(url)
-      },
-      encode: (url: URL): Effect.Effect<string, SchemaIssue.Issue> => Effect.succeed(url.href)
-    })
+/** A URL over HTTP without credentials in it; `passwordAdvice` says where those go. */
+export const urlField = (passwordAdvice: string) =>
+  TextField.pipe(
+    Schema.decodeTo(
+      Schema.instanceOf(URL),
+      SchemaTransformation.transformEffect({
+        decode: (text: string) => {
+          const url = URL.parse(text)
+          const message =
+            url === null ? "is no URL; write it whole, such as https://host/v1" : urlProblem(url, passwordAdvice)
+          return url === null || message !== undefined
+            ? Effect.fail(new SchemaIssue.InvalidValue({ message: message ?? "" }))
+            : Effect.succeed(url)
+        },
+        encode: (url: URL): Effect.Effect<string, SchemaIssue.Issue> => Effect.succeed(url.href)
+      })
+    )
   )
-)
+
+export const BaseUrl = urlField("put the key in a variable and name that in apiKeyEnv")
 
 /** What keeps a value from being sent as JSON: `.nan`, dates, binary data, an anchor that holds itself. */
 const jsonProblems = (

@@ -1,7 +1,10 @@
 /** Which endpoints may answer a request for a model: by alias, by the model that they serve, or because they take any. */
-import type { EndpointConfig, EndpointKind } from "../config/DispatcherConfig.ts"
+import type { EndpointKind } from "../config/DispatcherConfig.ts"
+import { type ServingEndpoint, servedModel } from "../config/ModelNames.ts"
 import type { Family } from "../genai/GenAiRequest.ts"
 import { nearest } from "../Suggestion.ts"
+
+export { servedModel }
 
 /** Where requests for a model may go. */
 export interface ModelRoute {
@@ -23,20 +26,6 @@ const families = {
 
 /** The family whose bodies endpoints of this kind understand. */
 export const familyOf = (kind: EndpointKind): Family | undefined => families[kind]
-
-/** What tells which model an endpoint answers with. */
-export type ServingEndpoint = Pick<EndpointConfig, "baseUrl" | "kind" | "model" | "name" | "parameters">
-
-/**
- * The model that an endpoint answers with unless the request says another: the configured one, the one in its parameters,
- * or, for kind `azure`, its deployment. `undefined` for endpoints that take any model.
- */
-export const servedModel = ({ baseUrl, kind, model, parameters }: ServingEndpoint): string | undefined => {
-  if (model !== undefined) return model
-  const parameter = parameters["model"]
-  if (typeof parameter === "string" && parameter !== "") return parameter
-  return kind === "azure" ? /\/openai\/deployments\/([^/]+)$/.exec(baseUrl.pathname)?.[1] : undefined
-}
 
 /** The routes of one service: settled once, looked up for each request. */
 export class ModelRoutes {

@@ -1,4 +1,5 @@
-/** Settles the configuration of a run from flags, a file and the environment. */
+/** Settles the configuration of a run, or of the HTTP service, from flags, a file and the environment. */
+import { hostname } from "node:os"
 import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -7,11 +8,13 @@ import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { ConfigError } from "../../domain/config/ConfigError.ts"
+import { ConfigError, type ConfigProblem } from "../../domain/config/ConfigError.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
-import type { Variables } from "../../domain/config/EndpointDraft.ts"
-import { environmentNames, mergeConfig } from "../../domain/config/MergeConfig.ts"
+import { type ConfigDraft, environmentNames, mergeConfig } from "../../domain/config/MergeConfig.ts"
+import type { ServerConfig } from "../../domain/config/ServerConfig.ts"
+import { readServer, type ServerFlags } from "../../domain/config/ServerDraft.ts"
+import type { Variables } from "../../domain/config/VariableReferences.ts"
 import { parseYaml } from "./YamlDocument.ts"
 
 export interface LoadOptions {
@@ -36,6 +39,15 @@ export interface ConfigSource {
 export interface LoadedConfig {
   readonly config: DispatcherConfig
   readonly source: ConfigSource
+}
+
+export interface LoadServerOptions extends LoadOptions {
+  /** What flags say of the service itself. Default: nothing. */
+  readonly server?: ServerFlags | undefined
+}
+
+export interface LoadedServerConfig extends LoadedConfig {
+  readonly server: ServerConfig
 }
 
 /** The variable that names a config file when no flag does. */
@@ -138,6 +150,52 @@ const readDocument = Effect.fnUntraced(function* ({ namedBy, path }: NamedFile) 
   return document.success ?? null
 })
 
+/** A configuration for which only the variables are missing. */
+interface Prepared {
+  readonly document: unknown
+  readonly draft: ConfigDraft
+  readonly problems: ReadonlyArray<ConfigProblem>
+  /** The names of the variables that the endpoints want. */
+  readonly names: ReadonlyArray<string>
+  readonly source: ConfigSource
+}
+
+const prepare = Effect.fnUntraced(function* (
+  options: LoadOptions
+): Effect.fn.Return<Prepared, ConfigError, FileSystem.FileSystem> {
+  const flags = options.flags ?? { endpoints: [] }
+  const file = yield* findFile(options, flags)
+  const document = file === undefined ? undefined : yield* readDocument(file)
+  const environment = textsOf(yield* readVariables(Object.values(environmentNames)))
+  const { draft, problems } = mergeConfig({ flags, document, environment })
+  const names = draft.endpoints.flatMap(({ references, standIns }) => [
+    ...references.map(({ variable }) => variable),
+    ...standIns
+  ])
+  const source: ConfigSource = {
+    file: file?.path,
+    namedBy: file?.namedBy,
+    endpoints: flags.endpoints.length > 0 ? "flags" : "file"
+  }
+  return { document, draft, problems, names, source }
+})
+
+/** The dispatcher's part, or all problems; those of other parts are handed in. */
+const settle = Effect.fnUntraced(function* (
+  { draft, problems: found, source }: Prepared,
+  variables: Variables,
+  others: ReadonlyArray<ConfigProblem>
+) {
+  // A variable that several endpoints share is complained about once.
+  const problems = Arr.dedupeWith(
+    [...found, ...draft.endpoints.flatMap((endpoint) => endpoint.check(variables)), ...others],
+    (a, b) => a.path === b.path && a.message === b.message
+  )
+  if (problems.length > 0) return yield* new ConfigError({ source: source.file ?? "flags", problems })
+  const endpoints = draft.endpoints.flatMap(({ settle }) => settle?.(variables) ?? [])
+  return { config: { ...draft.settings, endpoints }, source }
+})
+
 /**
  * The configuration to run with, and where it came from.
  *
@@ -145,7 +203,7 @@ const readDocument = Effect.fnUntraced(function* ({ namedBy, path }: NamedFile) 
  * `GENAI_DISPATCHER_MAX_REQUESTS_PER_SECOND` and `GENAI_DISPATCHER_MAX_ATTEMPTS`, and those override the built-in ones. The
  * file is the one named by flag or by `GENAI_DISPATCHER_CONFIG`; when neither names one and no `--endpoint` is given, it is
  * `dispatcher.yaml`, `.yml` or `.json` in the working directory. Keys come from the current `ConfigProvider`, by default the
- * process's environment.
+ * process's environment. The file's sections for the HTTP service are not looked into.
  *
  * Fails with all problems at once, those of the environment included; only a file that is unreadable or no YAML is
  * reported alone.
@@ -153,30 +211,23 @@ const readDocument = Effect.fnUntraced(function* ({ namedBy, path }: NamedFile) 
 export const load = Effect.fn("ConfigLoader.load")(function* (
   options: LoadOptions
 ): Effect.fn.Return<LoadedConfig, ConfigError, FileSystem.FileSystem> {
-  const flags = options.flags ?? { endpoints: [] }
-  const file = yield* findFile(options, flags)
-  const document = file === undefined ? undefined : yield* readDocument(file)
-  const environment = textsOf(yield* readVariables(Object.values(environmentNames)))
-  const { draft, problems: found } = mergeConfig({ flags, document, environment })
+  const prepared = yield* prepare(options)
+  return yield* settle(prepared, yield* readVariables(prepared.names), [])
+})
 
-  const names = draft.endpoints.flatMap(({ references, standIns }) => [
-    ...references.map(({ variable }) => variable),
-    ...standIns
-  ])
-  const variables = yield* readVariables(names)
-  // A variable that several endpoints share is complained about once.
-  const problems = Arr.dedupeWith(
-    [...found, ...draft.endpoints.flatMap((endpoint) => endpoint.check(variables))],
-    (a, b) => a.path === b.path && a.message === b.message
-  )
-  if (problems.length > 0) return yield* new ConfigError({ source: file?.path ?? "flags", problems })
-  const endpoints = draft.endpoints.flatMap(({ settle }) => settle?.(variables) ?? [])
-  return {
-    config: { ...draft.settings, endpoints },
-    source: {
-      file: file?.path,
-      namedBy: file?.namedBy,
-      endpoints: flags.endpoints.length > 0 ? "flags" : "file"
-    }
-  }
+/** As `load`, together with what the file and the flags say of the HTTP service. */
+export const loadServer = Effect.fn("ConfigLoader.loadServer")(function* (
+  options: LoadServerOptions
+): Effect.fn.Return<LoadedServerConfig, ConfigError, FileSystem.FileSystem> {
+  const prepared = yield* prepare(options)
+  const draft = readServer(prepared.document, options.server ?? {})
+  const variables = yield* readVariables([...prepared.names, ...draft.references.map(({ variable }) => variable)])
+  const targets = prepared.draft.endpoints.flatMap(({ target }) => target(variables) ?? [])
+  const loaded = yield* settle(prepared, variables, [...draft.problems, ...draft.check(variables, targets)])
+  const concurrency = loaded.config.endpoints.reduce((sum, endpoint) => sum + endpoint.concurrency, 0)
+  const server = draft.settle?.(variables, { concurrency, hostname: hostname() })
+  // Nothing was complained about, so that there is no reason for none.
+  return server === undefined
+    ? yield* Effect.die("the configuration of the service was not settled")
+    : { ...loaded, server }
 })
