@@ -3,6 +3,7 @@
  *
  * Measuring load is not their business: candidates are live views, kept by those who do the work.
  */
+import { LoadIndex } from "./LoadIndex.ts"
 import type { Policy } from "./Policy.ts"
 
 /** What a policy may know of a worker. */
@@ -32,13 +33,23 @@ const groupOf = (tier: Tier): number => (tier - 1) >> 1
 export interface Selector {
   /** The index of the chosen candidate, or -1 when all are in tier 0. */
   select(tier: (index: number) => Tier): number
+  /**
+   * For `least-loaded`: the same choice without looking at all, for those who tell it of each change of load or room.
+   * Who chooses by it says so with `chose`.
+   */
+  readonly index?: LoadIndex | undefined
 }
 
-/** `random` gives numbers from 0 to below 1; `weighted-random` and `p2c-ewma` use it. */
-export const makeSelector = (policy: Policy, candidates: ReadonlyArray<Candidate>, random: () => number): Selector => {
+/** `groups` are the priority groups of the candidates; default: all in one. `random` gives numbers from 0 to below 1; `weighted-random` and `p2c-ewma` use it. */
+export const makeSelector = (
+  policy: Policy,
+  candidates: ReadonlyArray<Candidate>,
+  random: () => number,
+  groups: ReadonlyArray<number> = candidates.map(() => 0)
+): Selector => {
   switch (policy) {
     case "least-loaded":
-      return new LeastLoaded(candidates)
+      return new LeastLoaded(candidates, groups)
     case "weighted":
       return new Weighted(candidates)
     case "weighted-random":
@@ -78,14 +89,17 @@ class Rotation {
   }
 }
 
-/** The lowest load relative to weight; ties in weighted rotation. */
+/** The lowest load relative to weight; ties in weighted rotation, whose books the index keeps. */
 class LeastLoaded implements Selector {
+  readonly index: LoadIndex
   private readonly candidates: ReadonlyArray<Candidate>
-  private readonly rotation: Rotation
 
-  constructor(candidates: ReadonlyArray<Candidate>) {
+  constructor(candidates: ReadonlyArray<Candidate>, groups: ReadonlyArray<number>) {
     this.candidates = candidates
-    this.rotation = new Rotation(candidates)
+    this.index = new LoadIndex(
+      candidates.map((candidate) => candidate.weight),
+      groups
+    )
   }
 
   select(tier: (index: number) => Tier): number {
@@ -93,23 +107,17 @@ class LeastLoaded implements Selector {
     let best = -1
     let bestTier = 0
     let bestLoad = Number.POSITIVE_INFINITY
-    let tied = false
     for (let index = 0; index < candidates.length; index++) {
       const own = tier(index)
       if (own === 0 || own < bestTier) continue
       const load = relativeLoad(candidates[index]!)
-      if (own > bestTier || load < bestLoad) {
-        best = index
-        bestTier = own
-        bestLoad = load
-        tied = false
-      } else if (load === bestLoad) {
-        tied = true
-      }
+      if (own === bestTier && (load > bestLoad || (load === bestLoad && !this.index.isDueBefore(index, best)))) continue
+      best = index
+      bestTier = own
+      bestLoad = load
     }
-    if (!tied) return best
-    const isTied = (index: number): boolean => relativeLoad(candidates[index]!) === bestLoad && tier(index) === bestTier
-    return this.rotation.next(isTied, isTied)
+    if (best !== -1) this.index.chose(best)
+    return best
   }
 }
 

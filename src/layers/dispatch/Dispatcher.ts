@@ -1,4 +1,5 @@
 /** Makes dispatchers. */
+import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,9 +8,9 @@ import type * as Scope from "effect/Scope"
 import type { InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 import { makeSelector } from "../../domain/dispatch/Selection.ts"
 import type { Dispatcher, DispatcherOptions, Handler, LaneOptions, PoolOptions } from "../../services/Dispatcher.ts"
-import { makeAffinity } from "./Affinity.ts"
+import { Affinity } from "./Affinity.ts"
 import { makeLane } from "./Lane.ts"
-import { settle } from "./Options.ts"
+import { priorityGroups, settle } from "./Options.ts"
 import { Pool } from "./Pool.ts"
 import { Throttle } from "./Throttle.ts"
 
@@ -37,17 +38,11 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
       measuresLatency: settings.policy === "p2c-ewma"
     })
   )
-  const selector = makeSelector(settings.policy, lanes, () => random.nextDoubleUnsafe())
-  const pool = new Pool(settings, lanes, selector)
-  if (settings.affinity !== undefined) {
-    pool.affinity = yield* makeAffinity(settings.affinity, () => pool.assign())
-  }
+  const selector = makeSelector(settings.policy, lanes, () => random.nextDoubleUnsafe(), priorityGroups(settings.lanes))
+  const affinity = settings.affinity === undefined ? undefined : new Affinity(settings.affinity, yield* Clock.Clock)
+  const pool = new Pool(settings, lanes, selector, affinity)
   yield* Effect.addFinalizer(() => Effect.sync(() => pool.close()))
-  for (const lane of lanes) {
-    yield* Effect.forkScoped(lane.grantTurns({ onGrant: (job) => pool.wake(job), onRoom: () => pool.fill(lane) }), {
-      startImmediately: true
-    })
-  }
+  for (const lane of lanes) yield* Effect.forkScoped(lane.keepLimits, { startImmediately: true })
   return {
     submit: (request, submitOptions) => pool.submit(request, submitOptions),
     lease: (request, submitOptions) => pool.lease(request, submitOptions),

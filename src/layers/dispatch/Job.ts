@@ -1,48 +1,43 @@
-/** One submit on its way: where it stands, and how to wake it. */
+/** One submit on its way: where it stands, what it has taken, and how to wake it. */
 import * as Effect from "effect/Effect"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { Tier } from "../../domain/dispatch/Selection.ts"
 import type { Reservations } from "./Throttle.ts"
 
 /**
- * `waiting` for room in a queue -> `queued` in a lane -> `granted` its turn -> `ended`. Each step is taken in one place,
- * and only a lane that closes takes one back (`queued` -> `waiting`): this is what keeps the counters right whatever
- * happens.
+ * `new` -> `waiting` for room in a queue -> `queued` in a lane -> `granted` its turn -> `running` -> `ended`, of which all
+ * but the first and the last may be left out. Each step is taken in one place, and only a lane that closes takes one back
+ * (`queued` -> `waiting`): this is what keeps the counters right whatever happens.
  */
-export type JobState = "waiting" | "queued" | "granted" | "ended"
+export type JobState = "new" | "waiting" | "queued" | "granted" | "running" | "ended"
 
-/** A slot that is taken, and what it took of the limits. */
-export interface Turn {
-  /** Index of the lane. */
-  readonly lane: number
-  /** Of the monotonic clock, in milliseconds; 0 when nobody wants to know. */
-  readonly startedAt: number
-  readonly reservations: Reservations | undefined
-}
-
+/** A mutable record: one is made for each submit, and nothing else is on the way of one that need not wait. */
 export class Job<Request> {
   readonly request: Request
-  state: JobState = "waiting"
+  state: JobState = "new"
   /** Index of the lane that has it; -1 while waiting for any. */
   lane = -1
-  /** Set when its turn has come. */
-  turn: Turn | undefined = undefined
-  /** Order of arrival. */
-  readonly order: number
+  /** When its turn came, of the monotonic clock, in milliseconds; 0 when nobody wants to know. */
+  startedAt = 0
+  /** What it took of the unit limits when its turn came. */
+  reservations: Reservations | undefined = undefined
+  /** Order of arrival of those that wait. */
+  order = 0
   /** Which lanes it may go to, from its own point of view. */
-  readonly tier: (index: number) => Tier
+  tier: (index: number) => Tier
   /** The lane that it is bound to by its session; `undefined` when any will do. */
-  readonly pinned: number | undefined
+  pinned: number | undefined = undefined
+  /** The session that moves with the job when another lane than its favourite gives the turn; `undefined`: none does. */
+  session: string | undefined = undefined
+  favourite = -1
   /** The submitter's fiber, once it is suspended. */
   private resume: ((turn: Effect.Effect<void, DispatchError>) => void) | undefined = undefined
   /** What was signalled before the fiber was suspended. */
   private early: Effect.Effect<void, DispatchError> | undefined = undefined
 
-  constructor(request: Request, order: number, tier: (index: number) => Tier, pinned: number | undefined) {
+  constructor(request: Request, tier: (index: number) => Tier) {
     this.request = request
-    this.order = order
     this.tier = tier
-    this.pinned = pinned
   }
 
   /** Suspends the submitter until `signal`. */

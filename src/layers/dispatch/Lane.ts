@@ -1,10 +1,13 @@
 /**
- * One worker at run time: a bounded queue, a semaphore of slots, the limits, the counters, and one fiber that gives the
- * queued jobs their turn.
+ * One worker at run time: a bounded queue, slots, the limits, the counters, and one fiber that waits for the limits.
  *
  * A job runs in its submitter's own fiber; the lane only says when. So the caller's interruption, context and spans
- * reach the handler with nothing in between, and a job costs no fork. At most one fiber per lane, its own, ever waits
- * for a slot or a limit: waiting is O(lanes), however many jobs are queued.
+ * reach the handler with nothing in between, and a job costs no fork.
+ *
+ * Slots are a counter and not a semaphore: whether one is free, whether somebody is before in the queue and what the
+ * limits say must be answered in one synchronous step, and a slot that comes free goes to the next queued job in the very
+ * step that frees it. So nobody ever waits for a slot but the jobs in the queue. What takes time is waiting for a limit:
+ * that is done by the lane's own fiber, at most one in each lane, however many jobs are queued.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -12,18 +15,19 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
-import * as Semaphore from "effect/Semaphore"
 import { PeakEwma } from "../../domain/dispatch/PeakEwma.ts"
 import type { Candidate } from "../../domain/dispatch/Selection.ts"
 import type { Handler, RateLimits, WorkerMetrics } from "../../services/Dispatcher.ts"
-import type { Job, Turn } from "./Job.ts"
+import type { Job } from "./Job.ts"
 import type { LaneSettings } from "./Options.ts"
 import { type ActualUnits, monotonicMs, Throttle, UnitThrottle } from "./Throttle.ts"
 
 /** What a lane tells the pool; called synchronously, right after the change. */
 export interface LaneListener<Request> {
-  /** A place in the queue, or a slot of an empty one, has come free. */
-  readonly onRoom: () => void
+  /** Load or room of the lane are not what they were. */
+  readonly onChange: (lane: number) => void
+  /** The lane's fiber has given a turn: there may be room. */
+  readonly onRoom: (lane: number) => void
   /** The job's turn has come: its fiber is to be woken. */
   readonly onGrant: (job: Job<Request>) => void
 }
@@ -38,7 +42,7 @@ export interface LaneOptions<Request, Response, Error> {
   readonly measuresLatency: boolean
 }
 
-/** Makes a lane; its jobs get no turn until `grantTurns` runs. */
+/** Makes a lane; jobs that a limit delays get no turn until `keepLimits` runs. */
 export const makeLane = Effect.fnUntraced(function* <Request, Response, Error>(
   options: LaneOptions<Request, Response, Error>
 ) {
@@ -52,12 +56,13 @@ export class Lane<Request, Response, Error> implements Candidate {
   readonly name: string
   readonly weight: number
   readonly handler: Handler<Request, Response, Error>
+  /** Set by the pool, which is made of lanes. */
+  listener: LaneListener<Request> = { onChange: ignore, onRoom: ignore, onGrant: ignore }
   /** Jobs pinned to this lane that wait for room in its queue, oldest first. */
   readonly waiting = new Set<Job<Request>>()
 
   private readonly settings: LaneSettings<Request, Response, Error>
   private readonly clock: Clock.Clock
-  private readonly slots: Semaphore.Semaphore
   private readonly queue: Queue.Queue<Job<Request>>
   private readonly shared: Throttle
   private own: Throttle
@@ -77,8 +82,12 @@ export class Lane<Request, Response, Error> implements Candidate {
   private tombstones = 0
   /** The job that the lane's fiber has taken from the queue; it counts as queued until its turn comes. */
   private held: Job<Request> | undefined = undefined
-  /** Whether the lane's fiber is between taking a job and giving it its turn: then nobody may overtake. */
-  private granting = false
+  /** Whether a limit delays the next job: then the lane's fiber gives the turns, and nobody else. */
+  private delayed = false
+  /** Opened when a limit delays a job. */
+  private readonly wanted = Latch.makeUnsafe()
+  /** Whether a turn takes no look at the clock. */
+  private isTimeless: boolean
 
   constructor(options: LaneOptions<Request, Response, Error>, queue: Queue.Queue<Job<Request>>, clock: Clock.Clock) {
     const { settings } = options
@@ -89,12 +98,12 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.settings = settings
     this.clock = clock
     this.concurrency = settings.concurrency
-    this.slots = Semaphore.makeUnsafe(settings.concurrency)
     this.queue = queue
     this.shared = options.shared
     this.own = new Throttle(settings.limits)
     this.units = settings.unitLimits.length === 0 ? undefined : new UnitThrottle(settings.unitLimits)
     this.latency = options.measuresLatency ? new PeakEwma() : undefined
+    this.isTimeless = this.isUnlimited && this.latency === undefined
   }
 
   /** In flight and queued: what load balancing goes by. */
@@ -130,33 +139,32 @@ export class Lane<Request, Response, Error> implements Candidate {
   }
 
   /**
-   * Takes a slot for a job that need not wait: the queue is empty, a slot is free and the limits allow it. When it gives
-   * a turn, `claimSlot` must follow.
+   * Gives the job its turn if it need not wait: the queue is empty, a slot is free and the limits allow it.
    *
    * This is the fast way past queue and fiber; both ways pass the same tests. Its gain: `benchmarks/dispatch.ts`.
    */
-  tryStart(request: Request): Turn | undefined {
-    if (!this.isOpen || this.granting || this.queueLen > 0 || this.inflight >= this.concurrency) return undefined
-    if (this.isUnlimited && this.latency === undefined) {
-      this.inflight++
-      return { lane: this.index, startedAt: 0, reservations: undefined }
+  tryStart(job: Job<Request>): boolean {
+    if (!this.isOpen || this.queueLen > 0 || this.inflight >= this.concurrency) return false
+    if (!this.isTimeless) {
+      const now = this.now()
+      if (!this.mayStart(now, job)) return false
+      this.take(now, job)
     }
-    const now = this.now()
-    if (this.shared.waiting > 0 || this.delay(now, request) > 0 || this.shared.delay(now) > 0) return undefined
-    return this.begin(now, request)
+    this.inflight++
+    job.lane = this.index
+    job.state = "granted"
+    this.listener.onChange(this.index)
+    return true
   }
 
-  /** Takes the permit that `tryStart` promised. */
-  get claimSlot(): Effect.Effect<number> {
-    return this.slots.take(1)
-  }
-
-  /** Queues a job. Only when `hasRoom`. */
+  /** Queues a job; its turn may come at once. Only when `hasRoom`. */
   enqueue(job: Job<Request>): void {
     this.queueLen++
     job.state = "queued"
     job.lane = this.index
     Queue.offerUnsafe(this.queue, job)
+    this.giveTurns()
+    this.listener.onChange(this.index)
   }
 
   /** Takes a queued job out of the queue: its turn will not come. */
@@ -164,27 +172,29 @@ export class Lane<Request, Response, Error> implements Candidate {
     job.state = "ended"
     this.queueLen--
     this.tombstones++
-    if (this.tombstones > this.settings.queueCapacity) this.compact()
+    if (this.queueLen === 0 || this.tombstones > this.settings.queueCapacity) this.compact()
+    this.listener.onChange(this.index)
   }
 
-  /** Gives back the slot of a job that ended; counts it when it ran. */
+  /** Gives back the slot of a job that ended, to the next in the queue if there is one; counts it when it ran. */
   release(
-    turn: Turn,
+    job: Job<Request>,
     exit: Exit.Exit<unknown, unknown> | undefined,
     actual: ActualUnits<Request, Response, Error>
-  ): Effect.Effect<number> {
+  ): void {
     this.inflight--
     if (exit !== undefined) this.count(exit)
-    if (this.units !== undefined && turn.reservations !== undefined) {
-      this.units.settle(this.now(), turn.reservations, actual)
+    if (this.units !== undefined && job.reservations !== undefined) {
+      this.units.settle(this.now(), job.reservations, actual)
       this.ended.openUnsafe()
     }
     // A failure may be quick: taken for good news, it would draw more.
     if (this.latency !== undefined && exit?._tag === "Success") {
       const now = this.now()
-      this.latency.observe(now - turn.startedAt, now)
+      this.latency.observe(now - job.startedAt, now)
     }
-    return this.slots.release(1)
+    this.giveTurns()
+    this.listener.onChange(this.index)
   }
 
   /** All queued jobs, in order. They stay where they are. */
@@ -202,38 +212,33 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.held = undefined
     this.queueLen = 0
     this.tombstones = 0
+    this.listener.onChange(this.index)
     return jobs
   }
 
   open(): void {
     this.isOpen = true
+    this.listener.onChange(this.index)
   }
 
   /** Sets the most jobs in flight, between 1 and the lane's own `concurrency`; running ones go on. */
-  setConcurrency(limit: number): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.concurrency = Math.min(Math.max(1, Math.floor(limit)), this.settings.concurrency)
-      return this.slots.resize(this.concurrency)
-    })
+  setConcurrency(limit: number): void {
+    this.concurrency = Math.min(Math.max(1, Math.floor(limit)), this.settings.concurrency)
+    this.giveTurns()
+    this.listener.onChange(this.index)
   }
 
   setLimits(limits: RateLimits): void {
     this.own = new Throttle(limits)
+    this.isTimeless = this.isUnlimited && this.latency === undefined
   }
 
-  /** Gives queued jobs their turn, for ever. */
-  grantTurns(listener: LaneListener<Request>): Effect.Effect<never> {
-    const next = Effect.flatMap(Queue.take(this.queue), (job) => {
-      if (job.state !== "queued") {
-        this.tombstones--
-        return Effect.void
-      }
-      this.held = job
-      this.granting = true
-      return Effect.flatMap(this.slots.take(1), () =>
-        this.isUnlimited ? this.grant(listener) : this.grantWhenAllowed(listener)
-      )
-    })
+  /** Gives turns to the jobs that a limit delays, for ever. */
+  get keepLimits(): Effect.Effect<never> {
+    const next = Effect.andThen(
+      this.wanted.await,
+      Effect.suspend(() => this.grantDelayed())
+    )
     return Effect.forever(next, { disableYield: true })
   }
 
@@ -251,73 +256,67 @@ export class Lane<Request, Response, Error> implements Candidate {
     return this.units === undefined ? delay : Math.max(delay, this.units.delay(now, request))
   }
 
-  private begin(now: number, request: Request): Turn {
+  /** Whether all limits allow the job now, and no lane waits for the pool's. */
+  private mayStart(now: number, job: Job<Request>): boolean {
+    return this.delay(now, job.request) === 0 && this.shared.waiting === 0 && this.shared.delay(now) === 0
+  }
+
+  /** Takes what the job needs of all limits. */
+  private take(now: number, job: Job<Request>): void {
     this.own.take(now)
     this.shared.take(now)
-    this.inflight++
-    return { lane: this.index, startedAt: now, reservations: this.units?.reserve(now, request) }
+    job.startedAt = now
+    job.reservations = this.units?.reserve(now, job.request)
   }
 
-  /** A slot is taken: the first live job gets it; if all were cancelled or moved meanwhile it goes back. */
-  private grant(listener: LaneListener<Request>): Effect.Effect<unknown> {
-    return Effect.suspend(() => {
-      const job = this.nextLive()
-      return job === undefined ? this.grantNobody() : this.grantTo(job, listener)
-    })
+  /** Gives queued jobs their turn while a slot is free and the limits allow it; after that it is up to the fiber. */
+  private giveTurns(): void {
+    while (!this.delayed) {
+      const job = this.next()
+      if (job === undefined) return
+      const now = this.isTimeless ? 0 : this.now()
+      if (this.isTimeless || this.mayStart(now, job)) {
+        this.grant(job, now)
+      } else {
+        this.delayed = true
+        this.wanted.openUnsafe()
+      }
+    }
   }
 
-  private grantTo(job: Job<Request>, listener: LaneListener<Request>): Effect.Effect<void> {
+  private grant(job: Job<Request>, now: number): void {
     this.held = undefined
-    this.granting = false
     this.queueLen--
+    this.inflight++
+    if (!this.isTimeless) this.take(now, job)
     job.state = "granted"
-    job.turn = this.begin(this.isUnlimited && this.latency === undefined ? 0 : this.now(), job.request)
-    listener.onGrant(job)
-    listener.onRoom()
-    return Effect.void
-  }
-
-  private grantNobody(): Effect.Effect<number> {
-    this.held = undefined
-    this.granting = false
-    return this.slots.release(1)
+    this.listener.onGrant(job)
   }
 
   /**
-   * Waits for the lane's own limits, then in line for the pool's. Nothing is taken before the step that gives the turn,
-   * so whatever is cancelled or moved while waiting costs nobody a token.
+   * Waits for the lane's own limits, then in line for the pool's, until no job waits for a limit any more. Nothing is
+   * taken before the step that gives the turn, so whatever is cancelled or moved while waiting costs nobody a token.
    */
-  private readonly grantWhenAllowed = Effect.fnUntraced(function* (
-    this: Lane<Request, Response, Error>,
-    listener: LaneListener<Request>
-  ) {
-    for (;;) {
-      const job = this.nextLive()
-      if (job === undefined) return yield* this.grantNobody()
+  private readonly grantDelayed = Effect.fnUntraced(function* (this: Lane<Request, Response, Error>) {
+    for (let job = this.next(); job !== undefined; job = this.next()) {
       const now = this.now()
       const delay = this.delay(now, job.request)
-      if (delay > 0) {
-        yield* this.sleep(delay)
-      } else if (this.shared.isUnlimited || (this.shared.waiting === 0 && this.shared.delay(now) === 0)) {
-        return yield* this.grantTo(job, listener)
-      } else if (yield* this.grantInTurn(listener)) {
-        return
-      }
+      if (delay > 0) yield* this.sleep(delay)
+      else if (this.mayStart(now, job)) this.grantByFiber(job, now)
+      else yield* this.grantInTurn()
     }
+    this.delayed = false
+    this.wanted.closeUnsafe()
   })
 
-  /** Waits in line for the pool's limits. False when the lane's own limits say no by then. */
+  /** Waits in line for the pool's limits; gives no turn when the lane's own limits say no by then. */
   private readonly grantInTurn = Effect.fnUntraced(
-    function* (this: Lane<Request, Response, Error>, listener: LaneListener<Request>) {
-      for (;;) {
-        const job = this.nextLive()
+    function* (this: Lane<Request, Response, Error>) {
+      for (let job = this.next(); job !== undefined; job = this.next()) {
         const now = this.now()
-        if (job === undefined || this.delay(now, job.request) > 0) return false
+        if (this.delay(now, job.request) > 0) return
         const delay = this.shared.delay(now)
-        if (delay === 0) {
-          yield* this.grantTo(job, listener)
-          return true
-        }
+        if (delay === 0) return this.grantByFiber(job, now)
         yield* pause(delay)
       }
     },
@@ -332,6 +331,12 @@ export class Lane<Request, Response, Error> implements Candidate {
       })
   )
 
+  private grantByFiber(job: Job<Request>, now: number): void {
+    this.grant(job, now)
+    this.listener.onChange(this.index)
+    this.listener.onRoom(this.index)
+  }
+
   /** Until the delay is over, or a running job has ended when only that can help. */
   private sleep(delay: number): Effect.Effect<void> {
     const timer = Number.isFinite(delay) ? pause(delay) : Effect.never
@@ -340,7 +345,9 @@ export class Lane<Request, Response, Error> implements Candidate {
     return Effect.raceFirst(timer, this.ended.await)
   }
 
-  private nextLive(): Job<Request> | undefined {
+  /** The queued job whose turn is next; `undefined` when there is none, or no slot for it. */
+  private next(): Job<Request> | undefined {
+    if (this.queueLen === 0 || this.inflight >= this.concurrency) return undefined
     let job = this.held ?? this.poll()
     while (job !== undefined && job.state !== "queued") {
       this.tombstones--
@@ -375,3 +382,5 @@ export class Lane<Request, Response, Error> implements Candidate {
 
 /** Timers are no finer than a millisecond, and a rest that rounds to nothing would be waited for in a busy loop. */
 const pause = (delayMs: number): Effect.Effect<void> => Effect.sleep(Duration.millis(Math.ceil(delayMs)))
+
+const ignore = (): void => {}

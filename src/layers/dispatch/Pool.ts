@@ -8,24 +8,23 @@ import { DeadlineExceeded, DispatchError, Draining, NoWorker, QueueFull } from "
 import { type Selector, type Tier, tierOf } from "../../domain/dispatch/Selection.ts"
 import type { DispatcherMetrics, DrainOptions, Lease, SubmitOptions, WorkerControl } from "../../services/Dispatcher.ts"
 import type { Affinity } from "./Affinity.ts"
-import { Job, type Turn } from "./Job.ts"
-import type { Lane } from "./Lane.ts"
+import { Exclusions, type Remaining } from "./Exclusions.ts"
+import { Job } from "./Job.ts"
+import type { Lane, LaneListener } from "./Lane.ts"
 import { priorityGroups, type Settings } from "./Options.ts"
 import type { ActualUnits } from "./Throttle.ts"
 import { WakeList } from "./WakeList.ts"
-
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** Which lanes a job may go to, and how gladly; see `Selection`. */
 type Tiers = (index: number) => Tier
 
 /** Its changes of state are synchronous steps, so that no two of them can interleave. */
-export class Pool<Request, Response, Error> {
-  affinity: Affinity | undefined = undefined
-
+export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private readonly settings: Settings<Request, Response, Error>
   private readonly lanes: ReadonlyArray<Lane<Request, Response, Error>>
+  private readonly affinity: Affinity | undefined
   private readonly selector: Selector
+  private readonly exclusions: Exclusions
   /** Jobs that any lane may take, waiting for room, oldest first. */
   private waiting = new Set<Job<Request>>()
   /** The priority group of each lane, the higher the better. */
@@ -36,50 +35,66 @@ export class Pool<Request, Response, Error> {
   private readonly wakeList = new WakeList()
   private readonly onIdle = new Set<Deferred.Deferred<void>>()
   private arrivals = 0
-  /** Submits that have not ended. */
+  /** Submits that have been admitted and have not ended. */
   private active = 0
   private draining = false
 
   constructor(
     settings: Settings<Request, Response, Error>,
     lanes: ReadonlyArray<Lane<Request, Response, Error>>,
-    selector: Selector
+    selector: Selector,
+    affinity: Affinity | undefined
   ) {
     this.settings = settings
     this.lanes = lanes
+    this.affinity = affinity
     this.selector = selector
+    this.exclusions = new Exclusions(lanes.map((lane) => lane.name))
     this.groups = priorityGroups(settings.lanes)
     const tiers = this.groups.map((group) => tierOf(group, false))
     this.anyLane = (index) => tiers[index]!
     this.anyOpenLane = (index) => (lanes[index]!.hasRoom ? tiers[index]! : 0)
+    for (const lane of lanes) lane.listener = this
   }
 
+  /**
+   * The finalizer stands before anything is taken, and knows from the job's state what to give back. So nothing need be
+   * uninterruptible, wherever the fiber is interrupted or yields, and a job that need not wait is three primitives.
+   */
   submit(request: Request, options: SubmitOptions | undefined): Effect.Effect<Response, Error | DispatchError> {
-    return withDeadline(
-      options,
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(this.turn(request, options, restore), (turn) => this.handle(request, turn, restore))
+    const submit = Effect.suspend(() => {
+      const job = new Job(request, this.anyLane)
+      return Effect.onExitPrimitive(
+        Effect.suspend(() => this.run(job, options)),
+        // The units are asked for when the job ran; its exit is the handler's own then.
+        (exit) => this.finish(job, exit, (limit) => limit.actual(exit as Exit.Exit<Response, Error>, request))
       )
-    )
+    })
+    return options?.deadline === undefined ? submit : withDeadline(options.deadline, submit)
   }
 
   /** A turn that is held until the scope closes; its exit is the job's. */
   lease(request: Request, options: SubmitOptions | undefined): Effect.Effect<Lease, DispatchError, Scope.Scope> {
-    const lease = Effect.uninterruptibleMask((restore) =>
-      Effect.gen({ self: this }, function* () {
-        const turn = yield* this.turn(request, options, restore)
-        let actual: ReadonlyArray<number> = []
-        const scope = yield* Effect.scope
-        yield* Scope.addFinalizerExit(scope, (exit) => this.finish(turn, exit, (_, index) => actual[index]))
-        return {
-          worker: this.lanes[turn.lane]!.name,
+    const lease = Effect.uninterruptibleMask((restore) => {
+      const job = new Job(request, this.anyLane)
+      let actual: ReadonlyArray<number> = []
+      const turn = Effect.onExitPrimitive(restore(Effect.suspend(() => this.turn(job, options))), (exit) =>
+        exit._tag === "Success" ? undefined : this.finish(job, exit, () => 0)
+      )
+      const release = Effect.flatMap(Effect.scope, (scope) =>
+        Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => this.finish(job, exit, (_, index) => actual[index])))
+      )
+      return Effect.flatMap(turn, () => {
+        const { name } = this.begin(job)
+        return Effect.as(release, {
+          worker: name,
           report: (units: ReadonlyArray<number>) => {
             actual = units
           }
-        }
+        })
       })
-    )
-    return withDeadline(options, lease)
+    })
+    return options?.deadline === undefined ? lease : withDeadline(options.deadline, lease)
   }
 
   control(name: string): WorkerControl | undefined {
@@ -88,10 +103,10 @@ export class Pool<Request, Response, Error> {
     return {
       setOpen: (open) => Effect.sync(() => (open ? this.reopen(lane) : this.evict(lane))),
       setConcurrency: (limit) =>
-        Effect.andThen(
-          lane.setConcurrency(limit),
-          Effect.sync(() => this.fill(lane))
-        ),
+        Effect.sync(() => {
+          lane.setConcurrency(limit)
+          this.fill(lane)
+        }),
       setLimits: (limits) => Effect.sync(() => lane.setLimits(limits))
     }
   }
@@ -137,28 +152,28 @@ export class Pool<Request, Response, Error> {
     this.discard()
   }
 
-  /** The lane for a new session: one with room if there is any, else the one that a job would wait for. */
-  assign(): number {
-    const groups = this.lanes.length
-    return this.selector.select((index) => {
-      const lane = this.lanes[index]!
-      return tierOf(this.groups[index]! + (lane.hasRoom ? groups : 0), false)
-    })
+  onChange(index: number): void {
+    const lane = this.lanes[index]!
+    this.selector.index?.set(index, lane.load, lane.hasRoom)
   }
 
-  wake(job: Job<Request>): void {
+  onRoom(index: number): void {
+    this.fill(this.lanes[index]!)
+  }
+
+  onGrant(job: Job<Request>): void {
     this.wakeList.add(job, Effect.void)
   }
 
   /** A lane has room: those that waited longest move into its queue. */
-  fill(lane: Lane<Request, Response, Error>): void {
+  private fill(lane: Lane<Request, Response, Error>): void {
     while (lane.hasRoom) {
       const job = this.nextWaiting(lane)
       if (job === undefined) return
       lane.waiting.delete(job)
       this.waiting.delete(job)
       // The policy keeps the books for `weighted`; for a pinned job it has no choice.
-      const chosen = this.select(job.tier)
+      const chosen = job.pinned === undefined ? this.select(job.tier) : lane.index
       ;(this.lanes[chosen] ?? lane).enqueue(job)
     }
   }
@@ -180,103 +195,121 @@ export class Pool<Request, Response, Error> {
     for (const other of this.lanes) this.fill(other)
   }
 
-  /** Waits for a turn: the slot is taken when it comes. Interruptible only by `restore`. */
-  private turn(
-    request: Request,
-    options: SubmitOptions | undefined,
-    restore: Restore
-  ): Effect.Effect<Turn, DispatchError> {
-    return options?.session === undefined || this.affinity === undefined
-      ? Effect.suspend(() => this.admit(request, options, this.eligible(options), undefined, restore))
-      : this.turnInSession(request, options, options.session, this.affinity, restore)
+  /** Runs the handler when the job's turn has come, which may be now. */
+  private run(job: Job<Request>, options: SubmitOptions | undefined): Effect.Effect<Response, Error | DispatchError> {
+    const rejection = this.admit(job, options)
+    if (rejection !== undefined) return Effect.fail(rejection)
+    if (job.state === "granted") return this.begin(job).handler(job.request)
+    return Effect.flatMap(job.signalled, () => this.begin(job).handler(job.request))
   }
 
-  private turnInSession(
-    request: Request,
-    options: SubmitOptions,
-    session: string,
-    affinity: Affinity,
-    restore: Restore
-  ): Effect.Effect<Turn, DispatchError> {
-    return Effect.flatMap(affinity.laneOf(session), (pinned) => {
-      const lane = this.lanes[pinned]!
-      const eligible = this.eligible(options)
-      if (options.exclude?.has(lane.name)) return this.admit(request, options, eligible, undefined, restore)
-      if (this.settings.affinity?.onUnavailable === "wait") {
-        return this.admit(request, options, (index) => (index === pinned ? this.anyLane(index) : 0), pinned, restore)
-      }
-      // This request avoids the session's worker; the session stays there.
-      if (options.avoid?.has(lane.name)) return this.admit(request, options, eligible, undefined, restore)
-      const favourite = tierOf(this.lanes.length, false)
-      const tiers: Tiers = (index) => (index === pinned ? favourite : eligible(index))
-      return Effect.tap(this.admit(request, options, tiers, undefined, restore), (turn) =>
-        turn.lane === pinned ? Effect.void : affinity.rebind(session, turn.lane)
-      )
-    })
+  /** Waits until the job's turn has come. */
+  private turn(job: Job<Request>, options: SubmitOptions | undefined): Effect.Effect<void, DispatchError> {
+    const rejection = this.admit(job, options)
+    if (rejection !== undefined) return Effect.fail(rejection)
+    return job.state === "granted" ? Effect.void : job.signalled
+  }
+
+  /** The work begins: from now on its exit counts. */
+  private begin(job: Job<Request>): Lane<Request, Response, Error> {
+    job.state = "running"
+    if (job.session !== undefined && job.lane !== job.favourite) this.affinity?.rebind(job.session, job.lane)
+    return this.lanes[job.lane]!
   }
 
   /** One synchronous step: a slot is taken, or the job stands in a line. */
-  private admit(
-    request: Request,
-    options: SubmitOptions | undefined,
-    tiers: Tiers,
-    pinned: number | undefined,
-    restore: Restore
-  ): Effect.Effect<Turn, DispatchError> {
-    const rejection = this.rejection(tiers)
-    if (rejection !== undefined) return Effect.fail(rejection)
+  private admit(job: Job<Request>, options: SubmitOptions | undefined): DispatchError | undefined {
+    if (this.draining) return rejected(new Draining({}))
     // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
-    const index = this.select(tiers)
-    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail")
-      return Effect.fail(rejected(new QueueFull({})))
+    const index = options === undefined ? this.best() : this.choose(job, options)
+    if (index === NOBODY) return rejected(new NoWorker({}))
+    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail") return rejected(new QueueFull({}))
     this.active++
     const lane = this.lanes[index]
-    const turn = lane?.tryStart(request)
-    if (lane !== undefined && turn !== undefined) return Effect.as(lane.claimSlot, turn)
-    const job = new Job(request, this.arrivals++, tiers, pinned)
+    if (lane?.tryStart(job)) return undefined
+    job.order = this.arrivals++
+    job.state = "waiting"
     if (lane !== undefined) lane.enqueue(job)
-    else if (pinned !== undefined) this.lanes[pinned]!.waiting.add(job)
+    else if (job.pinned !== undefined) this.lanes[job.pinned]!.waiting.add(job)
     else this.waiting.add(job)
-    // Not a finalizer of the suspension: the turn can be lost after the wake-up too, and `abandon` knows by the state.
-    return Effect.map(
-      Effect.onExitPrimitive(restore(job.signalled), (exit) =>
-        exit._tag === "Success" ? undefined : this.abandon(job)
-      ),
-      () => job.turn!
-    )
+    return undefined
   }
 
-  /** Runs the handler in the slot that was taken for it. */
-  private handle(request: Request, turn: Turn, restore: Restore): Effect.Effect<Response, Error> {
-    const lane = this.lanes[turn.lane]!
-    return Effect.onExitPrimitive(restore(Effect.suspend(() => lane.handler(request))), (exit) =>
-      this.finish(turn, exit, (limit) => limit.actual(exit, request))
-    )
+  /** The lane for a job with options: -1 when none has room, `NOBODY` when none may ever have it. */
+  private choose(job: Job<Request>, options: SubmitOptions): number {
+    const remaining = options.exclude?.size ? this.exclusions.remaining(options.exclude) : undefined
+    if (remaining?.members.length === 0) return NOBODY
+    const { session, avoid } = options
+    if (session !== undefined && this.affinity !== undefined) {
+      const pinned = this.affinity.laneOf(session, this.assign)
+      if (remaining === undefined || remaining.has[pinned] === 1) {
+        return this.chooseInSession(job, options, remaining, session, pinned)
+      }
+    }
+    job.tier = this.eligible(remaining, avoid)
+    return this.chooseAmong(job.tier, remaining, avoid)
   }
 
+  /** The session's lane when it has room; else, when the session may spill, another, which it then moves to. */
+  private chooseInSession(
+    job: Job<Request>,
+    { avoid }: SubmitOptions,
+    remaining: Remaining | undefined,
+    session: string,
+    pinned: number
+  ): number {
+    const lane = this.lanes[pinned]!
+    if (this.settings.affinity?.onUnavailable === "wait") {
+      job.pinned = pinned
+      return lane.hasRoom ? pinned : -1
+    }
+    const eligible = this.eligible(remaining, avoid)
+    // This request avoids the session's worker; the session stays there.
+    if (avoid?.has(lane.name)) {
+      job.tier = eligible
+      return this.chooseAmong(eligible, remaining, avoid)
+    }
+    const favourite = tierOf(this.lanes.length, false)
+    job.tier = (index) => (index === pinned ? favourite : eligible(index))
+    job.session = session
+    job.favourite = pinned
+    return lane.hasRoom ? pinned : this.chooseAmong(eligible, remaining, avoid)
+  }
+
+  private chooseAmong(tiers: Tiers, remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): number {
+    if (avoid?.size) return this.select(tiers)
+    return remaining === undefined ? this.best() : this.bestOf(remaining, tiers)
+  }
+
+  /** The job is over, or is given up: gives back what it has, as its state says. Its exit counts when it ran. */
   private finish(
-    turn: Turn,
+    job: Job<Request>,
+    exit: Exit.Exit<unknown, unknown>,
+    actual: ActualUnits<Request, Response, Error>
+  ): undefined {
+    const { state } = job
+    if (state === "new") return
+    if (state === "running") {
+      job.state = "ended"
+      this.release(job, exit, actual)
+    } else if (state === "granted") {
+      job.state = "ended"
+      this.release(job, undefined, () => 0)
+    } else if (state !== "ended") {
+      this.remove(job)
+      if (state === "queued") this.fill(this.lanes[job.lane]!)
+    }
+    this.end()
+  }
+
+  private release(
+    job: Job<Request>,
     exit: Exit.Exit<unknown, unknown> | undefined,
     actual: ActualUnits<Request, Response, Error>
-  ): Effect.Effect<void> {
-    const lane = this.lanes[turn.lane]!
-    const released = lane.release(turn, exit, actual)
-    this.fill(lane)
-    this.end()
-    return Effect.asVoid(released)
-  }
-
-  /** The submit was interrupted, or its job discarded, before its handler began. */
-  private abandon(job: Job<Request>): Effect.Effect<void> | undefined {
-    const { state } = job
-    if (state === "granted") {
-      job.state = "ended"
-      return this.finish(job.turn!, undefined, () => 0)
-    }
-    if (state !== "ended") this.remove(job)
-    if (state === "queued") this.fill(this.lanes[job.lane]!)
-    this.end()
-    return undefined
+  ): void {
+    const lane = this.lanes[job.lane]!
+    lane.release(job, exit, actual)
+    if (this.waiting.size > 0 || lane.waiting.size > 0) this.fill(lane)
   }
 
   /** Takes a job out of wherever it waits. */
@@ -305,12 +338,6 @@ export class Pool<Request, Response, Error> {
     }
   }
 
-  private rejection(tiers: Tiers): DispatchError | undefined {
-    if (this.draining) return rejected(new Draining({}))
-    if (tiers === this.anyLane || this.lanes.some((lane) => tiers(lane.index) > 0)) return undefined
-    return rejected(new NoWorker({}))
-  }
-
   private nextWaiting(lane: Lane<Request, Response, Error>): Job<Request> | undefined {
     const pinned = first(lane.waiting, () => true)
     const any = first(this.waiting, (job) => job.tier(lane.index) > 0)
@@ -320,28 +347,49 @@ export class Pool<Request, Response, Error> {
 
   /** The best lane with room; -1 when there is none. */
   private select(tiers: Tiers): number {
-    return this.selector.select(
-      tiers === this.anyLane ? this.anyOpenLane : (index) => (this.lanes[index]!.hasRoom ? tiers(index) : 0)
-    )
+    if (tiers === this.anyLane) return this.best()
+    return this.selector.select((index) => (this.lanes[index]!.hasRoom ? tiers(index) : 0))
   }
 
-  private eligible(options: SubmitOptions | undefined): Tiers {
-    const { avoid, exclude } = options ?? {}
-    if (!avoid?.size && !exclude?.size) return this.anyLane
+  private best(): number {
+    const { index } = this.selector
+    if (index === undefined) return this.selector.select(this.anyOpenLane)
+    const best = index.best()
+    if (best !== -1) index.chose(best)
+    return best
+  }
+
+  private bestOf(remaining: Remaining, tiers: Tiers): number {
+    const { index } = this.selector
+    if (index === undefined) return this.select(tiers)
+    const best = index.bestOf(remaining)
+    if (best !== -1) index.chose(best)
+    return best
+  }
+
+  /** The lane for a new session: one with room if there is any, else the one that a job would wait for. */
+  private readonly assign = (): number => {
+    const best = this.best()
+    return best === -1 ? this.selector.select(this.anyLane) : best
+  }
+
+  private eligible(remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): Tiers {
+    if (!avoid?.size && remaining === undefined) return this.anyLane
     return (index) => {
-      const { name } = this.lanes[index]!
-      if (exclude?.has(name)) return 0
-      return tierOf(this.groups[index]!, avoid?.has(name) ?? false)
+      if (remaining !== undefined && remaining.has[index] === 0) return 0
+      return tierOf(this.groups[index]!, avoid?.has(this.lanes[index]!.name) ?? false)
     }
   }
 }
 
+/** No lane is left by what a submit excludes. */
+const NOBODY = -2
+
 const withDeadline = <A, E, R>(
-  options: SubmitOptions | undefined,
+  input: Duration.Input,
   job: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | DispatchError, R> => {
-  if (options?.deadline === undefined) return job
-  const deadline = Duration.fromInputUnsafe(options.deadline)
+  const deadline = Duration.fromInputUnsafe(input)
   return Effect.timeoutOrElse(job, {
     duration: deadline,
     orElse: () => new DispatchError({ reason: new DeadlineExceeded({ deadlineMs: Duration.toMillis(deadline) }) })

@@ -189,6 +189,87 @@ describe("submit", () => {
     })
   )
 
+  it.effect("does what the submit says when every queue is full, whatever the pool does", () =>
+    Effect.gen(function* () {
+      for (const onFull of ["wait", "fail"] as const) {
+        const { gates, dispatcher, submit } = yield* gated({ onFull }, "a")
+        for (let job = 0; job < 3; job++) yield* submit(job)
+        const rejected = yield* submit(3, { onFull: "fail" })
+        assert.strictEqual(reasonOf(yield* Fiber.await(rejected)), "QueueFull")
+        const waiting = yield* submit(4, { onFull: "wait" })
+        assert.strictEqual((yield* dispatcher.metrics).waiting, 1)
+        for (let job = 0; job < 4; job++) {
+          yield* gates.succeed(gates.pick(0)!)
+          yield* settle
+        }
+        assert.strictEqual(yield* Fiber.join(waiting), 4)
+        assert.deepStrictEqual(
+          gates.starts.map((start) => start.job),
+          [0, 1, 2, 4]
+        )
+      }
+    })
+  )
+
+  it.effect(
+    "told to fail, does so when all that it does not exclude are full, or its session's worker must be waited for",
+    () =>
+      Effect.gen(function* () {
+        const { gates, submit } = yield* gated({ affinity: { ttl: "1 hour", onUnavailable: "wait" } }, "a", "b")
+        for (let job = 0; job < 3; job++) yield* submit(job, { session: "s" })
+        const pinned = yield* submit(3, { session: "s", onFull: "fail" })
+        assert.strictEqual(reasonOf(yield* Fiber.await(pinned)), "QueueFull")
+        const excluding = yield* submit(4, { exclude: new Set(["b"]), onFull: "fail" })
+        assert.strictEqual(reasonOf(yield* Fiber.await(excluding)), "QueueFull")
+        yield* submit(5, { onFull: "fail" })
+        assert.deepStrictEqual(gates.starts.at(-1), { job: 5, worker: "b" })
+      })
+  )
+
+  it.effect("reads a set of excluded workers again that has grown", () =>
+    Effect.gen(function* () {
+      const { gates, submit } = yield* gated({}, "a", "b", "c")
+      const exclude = new Set(["a"])
+      yield* submit(0, { exclude })
+      exclude.add("b")
+      yield* submit(1, { exclude })
+      assert.deepStrictEqual(gates.starts, [
+        { job: 0, worker: "b" },
+        { job: 1, worker: "c" }
+      ])
+    })
+  )
+
+  it.effect("gives nothing back twice when it is interrupted before it has begun", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher } = yield* gated({}, "a")
+      const fiber = yield* Effect.forkChild(dispatcher.submit(1))
+      yield* Fiber.interrupt(fiber)
+      yield* dispatcher.awaitIdle
+      const { inflight, queue_len, interrupted } = yield* dispatcher.metrics
+      assert.deepStrictEqual([inflight, queue_len, interrupted, gates.starts.length], [0, 0, 0, 0])
+    })
+  )
+
+  it.effect("lets timers go on while jobs that answer at once wake each other without end", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* makePool({ size: 1, concurrency: 1, handler: (n: number) => Effect.succeed(n) })
+      let goesOn = true
+      const submitter = Effect.whileLoop({
+        while: () => goesOn,
+        body: () => dispatcher.submit(0),
+        step: () => {}
+      })
+      const submitters = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 64 }), () => submitter, { concurrency: "unbounded", discard: true })
+      )
+      yield* Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 1)))
+      goesOn = false
+      yield* Fiber.join(submitters)
+      assert.isAbove((yield* dispatcher.metrics).completed, 64)
+    })
+  )
+
   it.effect("fails with NoWorker when it excludes all of them", () =>
     Effect.gen(function* () {
       const { dispatcher } = yield* gated({}, "a", "b")
