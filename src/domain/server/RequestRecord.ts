@@ -22,6 +22,8 @@ export interface RequestRecord {
   readonly route: RouteName
   /** Unix time in milliseconds. */
   readonly startedAtMs: number
+  /** The request's header of that name, as it came: where the client is in a trace. */
+  readonly traceparent?: string | undefined
   /** The name of the API key. */
   key: string | undefined
   /** The model's name as the client gave it, once it is known to be one of ours: a label must not be anything. */
