@@ -1,0 +1,81 @@
+/**
+ * Splits a configuration among processes that work on the same requests: each has an exact share of every limit, so that
+ * together they never exceed one, and use all of it while all have work.
+ */
+import * as Result from "effect/Result"
+import type { ConfigProblem } from "./ConfigError.ts"
+import type { DispatcherConfig, EndpointConfig, EndpointLimits } from "./DispatcherConfig.ts"
+
+/** What holds for requests in whole numbers, since no process can send a part of one. */
+const WHOLE = ["requestsPerSecond", "requestsPerMinute"] as const
+
+/** What holds for tokens, which come in thousands. */
+const TOKENS = ["tokensPerMinute", "inputTokensPerMinute", "outputTokensPerMinute"] as const
+
+/** The configuration of each process, or what cannot be split so. Giving `processes` 1 changes nothing. */
+export const split = (
+  config: DispatcherConfig,
+  processes: number
+): Result.Result<ReadonlyArray<DispatcherConfig>, ReadonlyArray<ConfigProblem>> => {
+  if (processes === 1) return Result.succeed([config])
+  const problems = problemsOf(config, processes)
+  if (problems.length > 0) return Result.fail(problems)
+  return Result.succeed(Array.from({ length: processes }, (_, index) => shareOf(config, index, processes)))
+}
+
+const shareOf = (config: DispatcherConfig, index: number, of: number): DispatcherConfig => ({
+  ...config,
+  maxRequestsPerSecond: config.maxRequestsPerSecond && part(config.maxRequestsPerSecond, index, of),
+  retryBudget: { ...config.retryBudget, minPerSecond: config.retryBudget.minPerSecond / of },
+  endpoints: config.endpoints.map((endpoint) => endpointShare(endpoint, index, of))
+})
+
+const endpointShare = (endpoint: EndpointConfig, index: number, of: number): EndpointConfig => ({
+  ...endpoint,
+  concurrency: part(endpoint.concurrency, index, of),
+  queueCapacity: Math.ceil(endpoint.queueCapacity / of),
+  limits: limitsShare(endpoint.limits, index, of)
+})
+
+const limitsShare = (limits: EndpointLimits, index: number, of: number): EndpointLimits => ({
+  ...limits,
+  ...Object.fromEntries(given(limits, WHOLE).map(([name, limit]) => [name, part(limit, index, of)])),
+  ...Object.fromEntries(given(limits, TOKENS).map(([name, limit]) => [name, limit / of]))
+})
+
+/** A whole number for each process; the first ones have one more, and the first of all what is left of a fraction. */
+const part = (total: number, index: number, of: number): number => {
+  const whole = Math.floor(total)
+  const share = Math.floor(whole / of) + (index < whole % of ? 1 : 0)
+  return index === 0 ? share + (total - whole) : share
+}
+
+const given = <Name extends keyof EndpointLimits>(limits: EndpointLimits, names: ReadonlyArray<Name>) =>
+  names.flatMap((name) => {
+    const limit = limits[name]
+    return limit === undefined ? [] : [[name, limit] as const]
+  })
+
+const problemsOf = (config: DispatcherConfig, processes: number): ReadonlyArray<ConfigProblem> => {
+  const tooFew = (path: string, total: number | undefined): ReadonlyArray<ConfigProblem> => {
+    if (total === undefined || total >= processes) return []
+    const whole = Math.max(1, Math.floor(total))
+    const message = `${total} cannot be shared by ${processes} processes: use --processes ${whole}${whole === 1 ? "" : " or fewer"}`
+    return [{ path, message }]
+  }
+  return [
+    ...tooFew("maxRequestsPerSecond", config.maxRequestsPerSecond),
+    ...config.endpoints.flatMap(({ concurrency, limits }, index) => [
+      ...tooFew(`endpoints[${index}].concurrency`, concurrency),
+      ...given(limits, WHOLE).flatMap(([name, limit]) => tooFew(`endpoints[${index}].limits.${name}`, limit))
+    ]),
+    ...(config.affinity === undefined
+      ? []
+      : [
+          {
+            path: "affinity",
+            message: "each process would know its own sessions only: use --processes 1, or no affinity"
+          }
+        ])
+  ]
+}

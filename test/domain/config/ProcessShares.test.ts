@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
+import { split } from "../../../src/domain/config/ProcessShares.ts"
+import { config, endpoint } from "../../support/Config.ts"
+
+const sharesOf = (whole: DispatcherConfig, processes: number) => {
+  const shares = split(whole, processes)
+  assert.isTrue(Result.isSuccess(shares), "cannot be split")
+  return Result.getOrThrow(shares)
+}
+
+const problemsOf = (whole: DispatcherConfig, processes: number) => {
+  const shares = split(whole, processes)
+  assert.isTrue(Result.isFailure(shares), "can be split")
+  return Result.isFailure(shares) ? shares.failure : []
+}
+
+const sum = (values: ReadonlyArray<number | undefined>) => values.reduce<number>((total, value) => total + value!, 0)
+
+const Processes = Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 16 }))
+const Limit = Schema.Int.check(Schema.isBetween({ minimum: 16, maximum: 100_000 }))
+
+describe("ProcessShares", () => {
+  it.prop(
+    "shares add up to the limits, and none is larger than another by more than one",
+    [Processes, Limit, Limit],
+    ([processes, rate, concurrency]) => {
+      const east = endpoint({
+        name: "east",
+        concurrency,
+        limits: { requestsPerSecond: rate, requestsPerMinute: 60 * rate, tokensPerMinute: 1000 * rate }
+      })
+      const shares = sharesOf(config([east], { maxRequestsPerSecond: rate }), processes)
+      assert.strictEqual(shares.length, processes)
+      const totals: ReadonlyArray<readonly [number, (share: DispatcherConfig) => number | undefined]> = [
+        [rate, (share) => share.maxRequestsPerSecond],
+        [concurrency, (share) => share.endpoints[0]!.concurrency],
+        [rate, (share) => share.endpoints[0]!.limits.requestsPerSecond],
+        [60 * rate, (share) => share.endpoints[0]!.limits.requestsPerMinute]
+      ]
+      for (const [total, valueOf] of totals) {
+        const values = shares.map((share) => valueOf(share)!)
+        assert.strictEqual(sum(values), total)
+        assert.isTrue(values.every((value) => Number.isInteger(value) && value >= 1))
+        assert.isAtMost(Math.max(...values) - Math.min(...values), 1)
+      }
+      assert.closeTo(sum(shares.map((share) => share.endpoints[0]!.limits.tokensPerMinute)), 1000 * rate, 1e-6)
+    }
+  )
+
+  it("one process has everything as it is", () => {
+    const whole = config([endpoint({ name: "east", concurrency: 1 })], { maxRequestsPerSecond: 0.5 })
+    assert.deepStrictEqual(sharesOf(whole, 1), [whole])
+  })
+
+  it("keeps the fraction of a limit", () => {
+    const shares = sharesOf(config([endpoint({ name: "east" })], { maxRequestsPerSecond: 10.5 }), 2)
+    assert.deepStrictEqual(
+      shares.map((share) => share.maxRequestsPerSecond),
+      [5.5, 5]
+    )
+  })
+
+  it("names every limit that is too small, with the number of processes that it allows", () => {
+    const east = endpoint({ name: "east", concurrency: 3, limits: { requestsPerSecond: 2 } })
+    assert.deepStrictEqual(problemsOf(config([east], { maxRequestsPerSecond: 0.5 }), 4), [
+      { path: "maxRequestsPerSecond", message: "0.5 cannot be shared by 4 processes: use --processes 1" },
+      { path: "endpoints[0].concurrency", message: "3 cannot be shared by 4 processes: use --processes 3 or fewer" },
+      {
+        path: "endpoints[0].limits.requestsPerSecond",
+        message: "2 cannot be shared by 4 processes: use --processes 2 or fewer"
+      }
+    ])
+  })
+
+  it("does not split what has sessions", () => {
+    const affinity = { ttlMs: 1000, sliding: false, capacity: 10, onUnavailable: "spill" } as const
+    const [problem] = problemsOf(config([endpoint({ name: "east" })], { affinity }), 2)
+    assert.strictEqual(problem?.path, "affinity")
+  })
+})
