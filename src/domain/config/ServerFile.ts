@@ -20,6 +20,7 @@
  *   sampleRatio: 1
  * ```
  */
+import { isIPv6 } from "node:net"
 import * as Schema from "effect/Schema"
 import { DurationText, PositiveDurationText } from "./DurationText.ts"
 import { AtLeastOne, EndpointName, Filled, NumberField, TextField, urlField, VariableName, YesOrNo } from "./Fields.ts"
@@ -42,7 +43,8 @@ export const ServerDefaults = {
 const Host = TextField.check(
   Schema.makeFilter(
     (host: string) =>
-      /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?$/.test(host) ||
+      /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(host) ||
+      isIPv6(host) ||
       "must be an address or a name of this machine, such as 127.0.0.1, without http:// and port"
   )
 )
