@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import { neutralOf } from "../dialects/GeminiBody.ts"
+import { decode as decodeDialect } from "../dialects/GeminiRequest.ts"
 import { ChatMessage, type GenAiRequest } from "../genai/GenAiRequest.ts"
 import { brokenText, fieldPath, isDeeper, isObject, type JsonObject, shown } from "../JsonText.ts"
 import { nearest } from "../Suggestion.ts"
@@ -115,18 +115,32 @@ const readNeutral = (body: JsonObject): Result.Result<Asked, Problem> => {
 const readGemini = (body: JsonObject): Result.Result<Asked, Problem> => {
   const decoded = decodeGemini(body)
   if (Result.isFailure(decoded)) return misfit(decoded.failure)
-  const { contents, model, session, stream, webhook } = decoded.success
-  const at = contents.findIndex((content) => !Array.isArray(content["parts"]))
-  if (at >= 0) return wrong(`contents[${at}].parts`, `contents[${at}].parts: expected a list of parts.`)
+  const { model, session, stream, webhook } = decoded.success
   const { model: _model, session: _session, stream: _stream, webhook: _webhook, ...native } = body
-  return Result.succeed({
-    request: { ...neutralOf(native, contents).fields, native: { family: "gemini", body: native }, body: native },
+  return Result.map(decodeGeminiRequest(native), ({ keepRaw: _keepRaw, ...request }) => ({
+    request: { ...request, native: { family: "gemini", body: native } },
     model,
     session,
     stream: stream ?? false,
     webhook
-  })
+  }))
 }
+
+/** Without a model, of which the dialect knows nothing. */
+const decodeGeminiRequest = (body: JsonObject): Result.Result<GenAiRequest, Problem> =>
+  Result.map(decodeDialect(geminiRoute, body), ({ request }) => request)
+
+/**
+ * What only endpoints of the request's own family understand and what must not be left out; empty for requests in our own
+ * words.
+ */
+export const needsOf = ({ native }: GenAiRequest): ReadonlyArray<string> => {
+  if (native?.family !== "gemini") return []
+  const decoded = decodeDialect(geminiRoute, native.body)
+  return Result.isSuccess(decoded) ? decoded.success.needs : []
+}
+
+const geminiRoute = { _tag: "Generate", model: "any", isStreamed: false } as const
 
 const misfit = (error: Schema.SchemaError): Result.Result<never, Problem> => {
   const issue = toIssues(error.issue).issues[0]

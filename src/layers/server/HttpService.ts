@@ -2,13 +2,11 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../domain/config/ServerConfig.ts"
 import { KeyRing } from "../../domain/server/KeyRing.ts"
 import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
-import { Problem } from "../../domain/server/Problem.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
 import { HttpService, type HttpServiceError } from "../../services/HttpService.ts"
 import { Jobs } from "../../services/Jobs.ts"
@@ -49,7 +47,8 @@ export const make = Effect.fnUntraced(function* (
     endpoints: dispatcher.endpoints,
     auth,
     state,
-    choose: (model) => choose(models, model),
+    models,
+    overload,
     client,
     jobs,
     telemetry
@@ -125,17 +124,3 @@ export const layer = (
 const ABORT_MS = 1_000
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")
-
-const choose = (models: ModelRoutes, model: string | undefined): Result.Result<ReadonlySet<string>, Problem> => {
-  const route = models.resolve(model)
-  if (route !== undefined) return Result.succeed(route.exclude)
-  const near = model === undefined ? undefined : models.suggest(model)
-  return Result.fail(
-    new Problem({
-      kind: "NotFound",
-      code: "model_not_found",
-      field: "model",
-      message: `No endpoint of this service serves that model${near === undefined ? "." : `: did you mean ${JSON.stringify(near)}?`}`
-    })
-  )
-}

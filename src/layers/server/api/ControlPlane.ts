@@ -3,30 +3,25 @@ import type { IncomingMessage } from "node:http"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import type * as Result from "effect/Result"
 import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../../domain/config/ServerConfig.ts"
-import type { GenAiRequest } from "../../../domain/genai/GenAiRequest.ts"
+import type { ModelRoutes } from "../../../domain/server/ModelRoutes.ts"
 import type { Problem } from "../../../domain/server/Problem.ts"
 import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
 import type { GenAiClient } from "../../../services/GenAiClient.ts"
 import type { Jobs } from "../../../services/Jobs.ts"
 import type { ServerTelemetry } from "../../../services/ServerTelemetry.ts"
 import type { Auth, Caller } from "../Auth.ts"
+import type { Overload } from "../Overload.ts"
 import type { ServiceState } from "../ServiceState.ts"
-
-/** The endpoints that a request must not be sent to, by the model that it names and what it asks for; or why there is none. */
-export type ChooseEndpoints = (
-  model: string | undefined,
-  request: GenAiRequest
-) => Result.Result<ReadonlySet<string>, Problem>
 
 export interface ControlPlaneParts {
   readonly server: Pick<ServerConfig, "maxBodyBytes">
   readonly endpoints: DispatcherConfig["endpoints"]
   readonly auth: Auth
   readonly state: ServiceState
-  readonly choose: ChooseEndpoints
+  readonly models: ModelRoutes
+  readonly overload: Overload
   readonly client: GenAiClient["Service"]
   readonly jobs: Jobs["Service"]
   readonly telemetry: ServerTelemetry["Service"]

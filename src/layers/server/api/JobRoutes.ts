@@ -8,7 +8,7 @@ import { type Asked, readGenerateBody } from "../../../domain/jobs/GenerateBody.
 import { JobId, type JobResult } from "../../../domain/jobs/Job.ts"
 import { jobResult } from "../../../domain/jobs/JobAnswers.ts"
 import { publicJob } from "../../../domain/jobs/PublicJob.ts"
-import { fromGenAiError } from "../../../domain/server/FromGenAiError.ts"
+import { placeRequest } from "../../../domain/server/PlaceRequest.ts"
 import { Problem } from "../../../domain/server/Problem.ts"
 import { type Caller, forbids } from "../Auth.ts"
 import { orProblem } from "./Answers.ts"
@@ -19,16 +19,17 @@ import { readJsonBody } from "./JsonBody.ts"
 
 /** Who asks for what: the key first, so that nobody without one has a body read. */
 const readAsked = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-  const { choose, server } = yield* ControlPlane
+  const { models, server } = yield* ControlPlane
   const caller = yield* callerOf(request, "admit")
   const body = yield* readJsonBody(nodeRequestOf(request), server.maxBodyBytes)
   const read = yield* Effect.fromResult(readGenerateBody(body))
   const asked = { ...read, session: read.session ?? sessionOf(request) }
   yield* checkModel(caller, asked.model)
-  const exclude = yield* Effect.fromResult(choose(asked.model, asked.request))
+  const place = yield* Effect.fromResult(placeRequest(models, asked.model, asked.request))
   const record = recordOf(request)
-  if (record !== undefined) record.model = asked.model
-  return { caller, asked, exclude }
+  if (record !== undefined && asked.model !== undefined && models.names.includes(asked.model))
+    record.model = asked.model
+  return { caller, asked, place }
 })
 
 const sessionOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
@@ -83,11 +84,11 @@ const refuseJobFields = ({ stream, webhook }: Asked): Effect.Effect<void, Proble
 const submit = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest
 ): Effect.fn.Return<JobResult, Problem, ControlPlane> {
-  const { client, telemetry } = yield* ControlPlane
-  const { asked, exclude } = yield* readAsked(request)
+  const { client, overload, telemetry } = yield* ControlPlane
+  const { asked, place } = yield* readAsked(request)
   yield* refuseJobFields(asked)
   const record = recordOf(request)
-  const work = client.generate(asked.request, { session: asked.session, exclude, onFull: "fail" }).pipe(
+  const work = client.generate(place.request, { session: asked.session, exclude: place.exclude, onFull: "fail" }).pipe(
     Effect.tapError((error) =>
       Effect.sync(() => {
         if (record === undefined) return
@@ -95,7 +96,7 @@ const submit = Effect.fnUntraced(function* (
         record.endpoint = error.endpoint
       })
     ),
-    Effect.mapError(fromGenAiError)
+    Effect.catch((error) => Effect.flatMap(overload.problemOf(error, place.exclude), Effect.fail))
   )
   const answer = yield* record === undefined ? work : telemetry.traced(record, work)
   if (record !== undefined) note(record, answer)
