@@ -96,11 +96,13 @@ export class Edge {
 
   private begin(request: IncomingMessage, response: ServerResponse, route: RouteName): Exchange {
     const { clock, exchanges, telemetry } = this.options
+    const { traceparent } = request.headers
     const record: RequestRecord = {
       id: randomUUID(),
       method: request.method ?? "",
       route,
       startedAtMs: clock.currentTimeMillisUnsafe(),
+      traceparent: typeof traceparent === "string" ? traceparent : undefined,
       key: undefined,
       model: undefined,
       isStreamed: false,

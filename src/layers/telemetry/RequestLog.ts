@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
   options: RequestLogOptions
 ): Effect.fn.Return<RequestLog, never, Scope.Scope> {
   if (options.format === "none") return { write: () => {}, dropped: () => 0 }
-  const writer = new BatchWriter(options.fd ?? 2)
+  const writer = new BatchWriter(yield* patient(options.fd ?? 2))
   const lineOf = options.format === "json" ? jsonLine : textLine
   yield* Effect.acquireRelease(
     Effect.sync(() => process.on("exit", writer.last)),
@@ -54,6 +54,26 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(writer.run, { startImmediately: true })
   return { write: (record) => writer.add(lineOf(record)), dropped: () => writer.dropped }
 })
+
+/**
+ * A pipe is opened once more so that it does not block: a write to one that nobody reads would otherwise keep the process
+ * from its exit. What others do with the file is not changed by that. Other files, and systems without /proc, stay as they are.
+ */
+const patient = (fd: number): Effect.Effect<number, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      try {
+        if (!Fs.fstatSync(fd).isFIFO()) return fd
+        return Fs.openSync(`/proc/self/fd/${fd}`, Fs.constants.O_WRONLY | Fs.constants.O_NONBLOCK)
+      } catch {
+        return fd
+      }
+    }),
+    (own) =>
+      Effect.sync(() => {
+        if (own !== fd) Fs.closeSync(own)
+      })
+  )
 
 class BatchWriter {
   dropped = 0
