@@ -97,13 +97,13 @@ export class Exchange {
   /** Begins a streamed answer, with its first events. */
   begin(headers: Readonly<Record<string, string>>, more: ReadonlyArray<string>): void {
     if (this.isSettled || this.hasBegun) return
+    this.record.firstByteMs = performance.now() - this.startedAt
     this.head(200, headers, more)
   }
 
   /** More of a streamed answer; goes on when the client is ready for more. */
   write(text: string): Effect.Effect<void> {
     if (this.isSettled || text === "") return Effect.void
-    this.record.firstByteMs ??= performance.now() - this.startedAt
     return this.response.write(text) ? Effect.void : this.drained
   }
 
@@ -119,9 +119,9 @@ export class Exchange {
     if (this.isOver) return
     this.record.isAborted = true
     if (!this.hasBegun) this.record.status = CLIENT_GONE
+    this.over()
     // What has said its answer only tidies up, and may.
     if (!this.isSaid) this.fiber?.interruptUnsafe()
-    this.over()
   }
 
   /** Stops what works on the answer. */
@@ -155,11 +155,13 @@ export class Exchange {
     if (this.response.writableFinished) this.over()
   }
 
-  private readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
-    const onDrain = () => resume(Effect.void)
-    this.response.once("drain", onDrain)
-    return Effect.sync(() => this.response.off("drain", onDrain))
-  })
+  private get drained(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const onDrain = () => resume(Effect.void)
+      this.response.once("drain", onDrain)
+      return Effect.sync(() => this.response.off("drain", onDrain))
+    })
+  }
 
   private over(): void {
     if (this.isOver) return

@@ -70,7 +70,7 @@ const open = (options: ListenerOptions) =>
     server.on("connect", (_request, socket) => sayAndClose(socket, 405))
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const status = statusOf(error.code)
-      if (!socket.writable || error.code === "ECONNRESET") socket.destroy()
+      if (!socket.writable || hasGone(error.code)) socket.destroy()
       else if (!onMalformed(socket, status)) sayAndClose(socket, status)
     })
     server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(toError(error, host, port))))
@@ -78,6 +78,9 @@ const open = (options: ListenerOptions) =>
       resume(Effect.succeed({ server, port: (server.address() as AddressInfo).port }))
     })
   })
+
+/** Whoever ends the connection in the middle of a request does not wait for its answer. */
+const hasGone = (code: string | undefined): boolean => code === "ECONNRESET" || code === "HPE_INVALID_EOF_STATE"
 
 const statusOf = (code: string | undefined): number => {
   switch (code) {

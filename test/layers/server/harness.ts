@@ -1,5 +1,7 @@
 /** The service on a real socket, in front of a sandbox or of a client that the test writes. */
-import { Effect, Schedule } from "effect"
+import { once } from "node:events"
+import { connect } from "node:net"
+import { Effect, Schedule, Stream } from "effect"
 import { Agent, type Dispatcher, request } from "undici"
 import type { DispatcherConfig, EndpointConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../../src/domain/config/ServerConfig.ts"
@@ -124,3 +126,67 @@ export const ask = (text: string, more: Readonly<Record<string, unknown>> = {}) 
   messages: [{ role: "user", content: text }],
   ...more
 })
+
+/** A client that answers as the test says. */
+export const fakeClient = (parts: Partial<GenAiClient["Service"]>): GenAiClient["Service"] =>
+  GenAiClient.of({
+    generate: () => Effect.die(new Error("generate is not expected")),
+    stream: () => Stream.die(new Error("stream is not expected")),
+    stats: Effect.succeed([]),
+    drain: () => Effect.succeed(true),
+    ...parts
+  })
+
+/** Sends bytes as they are. `received` is what has come back; the promise ends with the connection. */
+export const rawConnection = Effect.fnUntraced(function* (port: number) {
+  const socket = yield* Effect.acquireRelease(
+    Effect.promise(async () => {
+      const socket = connect(port, "127.0.0.1")
+      await once(socket, "connect")
+      return socket
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  let received = ""
+  socket.setEncoding("utf8")
+  const onData = (text: string) => {
+    received += text
+  }
+  socket.on("data", onData)
+  socket.on("error", () => {})
+  return {
+    socket,
+    send: (text: string | Buffer) => Effect.sync(() => void socket.write(text)),
+    received: Effect.sync(() => received),
+    /** All that came until the server closed the connection. */
+    closed: Effect.callback<string>((resume) => {
+      const done = () => resume(Effect.sync(() => received))
+      if (socket.closed) done()
+      else socket.once("close", done)
+    }),
+    /** Waits until it has come. */
+    until: (pattern: RegExp) =>
+      Effect.callback<string>((resume) => {
+        const check = () => {
+          if (!pattern.test(received)) return
+          socket.off("data", check)
+          resume(Effect.succeed(received))
+        }
+        socket.on("data", check)
+        check()
+        return Effect.sync(() => socket.off("data", check))
+      })
+  }
+})
+
+/** A whole request as bytes. */
+export const rawChat = (body: string, headers: ReadonlyArray<string> = []): string =>
+  [
+    "POST /v1/chat/completions HTTP/1.1",
+    "host: test",
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    ...headers,
+    "",
+    body
+  ].join("\r\n")

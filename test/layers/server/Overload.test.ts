@@ -1,0 +1,72 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import type { EndpointStats } from "../../../src/domain/genai/EndpointStats.ts"
+import { retryAfterMs } from "../../../src/layers/server/Overload.ts"
+import { ask, fakeClient, serve, start } from "./harness.ts"
+
+describe("a service that is full", () => {
+  it.live("says so at once, with a time to come again, and serves again when there is room", () =>
+    Effect.gen(function* () {
+      const { chat, client, sandbox, until } = yield* start(
+        { latency: "fixed:60s" },
+        { endpoint: { concurrency: 2, queueCapacity: 3 } }
+      )
+      const waiting = yield* Effect.forEach(Array.from({ length: 5 }), () => Effect.forkChild(chat(ask("Hello"))))
+      yield* until(client.stats, ([stats]) => stats?.inflight === 2 && stats.queueLen === 3)
+      for (const stream of [false, true]) {
+        const refused = yield* chat(ask("Hello", { stream }))
+        assert.strictEqual(refused.status, 503)
+        const seconds = Number(refused.headers["retry-after"])
+        assert.isAtLeast(seconds, 1)
+        assert.isAtMost(seconds, 60)
+      }
+      yield* Fiber.interruptAll(waiting)
+      yield* until(sandbox.stats, (stats) => stats.inflight === 0)
+      const [stats] = yield* client.stats
+      assert.deepInclude(stats, { inflight: 0, queueLen: 0 })
+    })
+  )
+
+  it.live("a defect is told without a word of what it is about, and the service goes on", () =>
+    Effect.gen(function* () {
+      const generate = () => Effect.die(new Error("SECRET prompt"))
+      const { chat, records, service } = yield* serve(fakeClient({ generate }))
+      for (let round = 0; round < 2; round++) {
+        const answer = yield* chat(ask("SECRET prompt"))
+        assert.strictEqual(answer.status, 500)
+        assert.notInclude(answer.body, "SECRET")
+        assert.include(answer.body, records[round]!.id)
+      }
+      assert.strictEqual(yield* service.inflight, 0)
+    })
+  )
+})
+
+describe("the time until there is room", () => {
+  const endpoint = (name: string, queueLen: number, sent: number) =>
+    ({ name, queueLen, sent, inflight: 0 }) as unknown as EndpointStats
+  const none: ReadonlySet<string> = new Set()
+
+  it("is the time in which the queue is worked off at the recent rate", () => {
+    const progress = { earlier: [endpoint("a", 0, 100)], now: [endpoint("a", 300, 200)], elapsedMs: 10_000 }
+    assert.strictEqual(retryAfterMs(progress, none), 30_000)
+  })
+
+  it("counts only endpoints that the request may go to", () => {
+    const progress = {
+      earlier: [endpoint("a", 0, 0), endpoint("b", 0, 0)],
+      now: [endpoint("a", 10_000, 10), endpoint("b", 20, 100)],
+      elapsedMs: 10_000
+    }
+    assert.strictEqual(retryAfterMs(progress, new Set(["a"])), 2_000)
+  })
+
+  it("is between one second and a minute, and a minute when nothing moves", () => {
+    const of = (queueLen: number, completed: number, elapsedMs = 10_000) =>
+      retryAfterMs({ earlier: [endpoint("a", 0, 0)], now: [endpoint("a", queueLen, completed)], elapsedMs }, none)
+    assert.strictEqual(of(1, 100_000), 1_000)
+    assert.strictEqual(of(100_000, 1), 60_000)
+    assert.strictEqual(of(100, 0), 60_000)
+    assert.strictEqual(of(100, 0, 3_000), 3_000)
+  })
+})
