@@ -1,0 +1,187 @@
+/** `Jobs` over a `JobStore`: what it keeps is run by this process, and by others that share the store. */
+import { createHash } from "node:crypto"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { JobsConfig, WebhookConfig } from "../../domain/config/ServerConfig.ts"
+import type { Job, JobId, JobSpec } from "../../domain/jobs/Job.ts"
+import * as JobIds from "../../domain/jobs/JobIds.ts"
+import { webhookTarget } from "../../domain/jobs/WebhookTarget.ts"
+import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
+import { placeRequest } from "../../domain/server/PlaceRequest.ts"
+import { Problem } from "../../domain/server/Problem.ts"
+import { GenAiClient } from "../../services/GenAiClient.ts"
+import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
+import { Jobs, type NewJob } from "../../services/Jobs.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+import { follow } from "./JobEvents.ts"
+import * as JobRunner from "./JobRunner.ts"
+import { JobWatches } from "./JobWatch.ts"
+import * as Webhooks from "./Webhooks.ts"
+
+export interface DurableJobsOptions {
+  readonly jobs: Pick<JobsConfig, "concurrency" | "maxPending" | "ttlMs">
+  readonly webhooks: WebhookConfig
+  readonly models: ModelRoutes
+  /** Most streams of one job that break off and are begun again; at least 1. */
+  readonly maxAttempts: number
+}
+
+/** Jobs whose time is over are forgotten so often. */
+const PURGE = "30 seconds"
+const STORE_RETRY_MS = 1_000
+
+/** Runs jobs as long as the scope; what runs when it closes goes back to the store. */
+export const make = Effect.fnUntraced(function* (
+  options: DurableJobsOptions
+): Effect.fn.Return<Jobs["Service"], JobStoreError, JobStore | GenAiClient | Scope.Scope> {
+  const { models } = options
+  const store = yield* JobStore
+  const client = yield* GenAiClient
+  const clock = yield* Clock.Clock
+  const ids = yield* JobIds.make
+  const watches = new JobWatches()
+  const { concurrency, maxPending, ttlMs } = options.jobs
+  const now = () => clock.currentTimeMillisUnsafe()
+
+  const create = yield* GroupCommit.make((specs: ReadonlyArray<JobSpec>) => store.create(specs, { maxPending }))
+  const runner = yield* JobRunner.make({
+    store,
+    client,
+    models,
+    watches,
+    concurrency,
+    maxAttempts: options.maxAttempts
+  })
+  const deliveries = yield* Webhooks.make(options.webhooks)
+  yield* Effect.suspend(() => store.purge(now() - ttlMs)).pipe(
+    Effect.catch((error) => Effect.logWarning(`Jobs whose time is over cannot be forgotten: ${error.message}`)),
+    Effect.delay(PURGE),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  yield* Effect.forkScoped(deliveries)
+
+  const check = (job: NewJob): Problem | undefined => {
+    if (runner.isDraining) return draining
+    if (job.webhookUrl !== undefined) {
+      const target = webhookTarget(job.webhookUrl, options.webhooks)
+      if (Result.isFailure(target)) return target.failure
+    }
+    const place = placeRequest(models, job.model, job.request)
+    return Result.isFailure(place) ? place.failure : undefined
+  }
+
+  const specOf = (id: JobId, job: NewJob): JobSpec => ({
+    id,
+    owner: job.owner,
+    request: job.request,
+    ...(job.model === undefined ? {} : { model: job.model }),
+    ...(job.session === undefined ? {} : { session: job.session }),
+    stream: job.stream ?? false,
+    ...(job.idempotencyKey === undefined ? {} : { idempotencyKey: job.idempotencyKey }),
+    requestHash: hashOf(job),
+    ...(job.webhookUrl === undefined ? {} : { webhookUrl: job.webhookUrl }),
+    createdAtMs: now()
+  })
+
+  const outcome = (created: Created): Effect.Effect<{ readonly job: Job; readonly isNew: boolean }, Problem> => {
+    switch (created._tag) {
+      case "Created":
+        runner.wake()
+        return Effect.succeed({ job: created.job, isNew: true })
+      case "Existing":
+        return Effect.succeed({ job: created.job, isNew: false })
+      case "Conflict":
+        return Effect.fail(conflict)
+      case "Full":
+        return Effect.fail(full(created.pending, runner.rate.retryAfterMs(now())))
+    }
+  }
+
+  const get = Effect.fnUntraced(function* (owner: string, id: JobId) {
+    const job = yield* asked(store.get(id))
+    return Option.isSome(job) && job.value.owner === owner ? job.value : yield* noSuchJob
+  })
+
+  return Jobs.of({
+    submit: Effect.fn("Jobs.submit")(function* (job) {
+      const problem = check(job)
+      if (problem !== undefined) return yield* problem
+      const spec = specOf(yield* ids.next, job)
+      return yield* outcome(yield* asked(create(spec)))
+    }),
+    get: Effect.fn("Jobs.get")(get),
+    list: Effect.fn("Jobs.list")((owner, { before, limit, status }) =>
+      asked(store.list({ owner, before, limit, status }))
+    ),
+    cancel: Effect.fn("Jobs.cancel")(function* (owner, id) {
+      yield* get(owner, id)
+      const found = yield* asked(store.cancel(id, now()))
+      if (Option.isNone(found)) return yield* noSuchJob
+      const { cancelled, job } = found.value
+      if (cancelled) runner.drop(job)
+      else if (job.status !== "Cancelled") return yield* hasEnded(job)
+      return job
+    }),
+    events: (owner, id) => Stream.unwrap(Effect.as(get(owner, id), follow(id, watches, store))),
+    counts: asked(store.count),
+    drain: Effect.fn("Jobs.drain")((graceMs) => runner.stop(graceMs))
+  })
+})
+
+export const layer = (options: DurableJobsOptions): Layer.Layer<Jobs, JobStoreError, JobStore | GenAiClient> =>
+  Layer.effect(Jobs, make(options))
+
+/** Tells requests under one idempotency key apart. */
+const hashOf = ({ model, request, session, stream, webhookUrl }: NewJob): string =>
+  createHash("sha256")
+    .update(JSON.stringify([request, model ?? null, session ?? null, stream ?? false, webhookUrl ?? null]))
+    .digest("hex")
+
+const draining = new Problem({ kind: "Draining", message: "The service is shutting down: send it again to another." })
+
+const noSuchJob = new Problem({
+  kind: "NotFound",
+  code: "job_not_found",
+  message: "There is no such job: it never was, or its time to be fetched is over."
+})
+
+const conflict = new Problem({
+  kind: "Conflict",
+  code: "idempotency_key_reused",
+  field: "idempotency-key",
+  message: "The idempotency key was used for another request: use a new one."
+})
+
+const hasEnded = ({ status }: Job): Problem =>
+  new Problem({ kind: "Conflict", code: "job_has_ended", message: `The job is ${status}, so it cannot be cancelled.` })
+
+const full = (pending: number, retryAfterMs: number): Problem =>
+  new Problem({
+    kind: "Overloaded",
+    code: "too_many_jobs",
+    message: `There are ${pending} jobs that have not ended, and no more are taken: come again later.`,
+    retryAfterMs
+  })
+
+const asked = <A>(work: Effect.Effect<A, JobStoreError>): Effect.Effect<A, Problem> =>
+  work.pipe(
+    Effect.tapError((error) => Effect.logWarning(`The store of jobs failed: ${error.message}`)),
+    Effect.mapError(unavailable)
+  )
+
+/** The store's own sentence may name files and hosts: it is for the log. */
+const unavailable = ({ isTransient }: JobStoreError): Problem =>
+  isTransient
+    ? new Problem({
+        kind: "Overloaded",
+        code: "store_unavailable",
+        message: "The store of jobs does not answer now: come again.",
+        retryAfterMs: STORE_RETRY_MS
+      })
+    : new Problem({ kind: "Internal", code: "store_failed", message: "The store of jobs failed at this request." })

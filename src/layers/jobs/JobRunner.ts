@@ -1,0 +1,275 @@
+/** Takes jobs out of the store, runs them, and puts their ends back. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { Job, JobId, JobOutcome } from "../../domain/jobs/Job.ts"
+import { ended, waitsAgain } from "../../domain/jobs/JobSteps.ts"
+import type { Claim, JobStore, JobStoreError } from "../../services/JobStore.ts"
+import { EndRate } from "./EndRate.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+import { type JobRunParts, runJob } from "./JobRun.ts"
+import type { JobWatch, JobWatches } from "./JobWatch.ts"
+
+export interface JobRunnerOptions extends JobRunParts {
+  readonly store: JobStore["Service"]
+  readonly watches: JobWatches
+  /** Most jobs that run at once. */
+  readonly concurrency: number
+}
+
+/** How long a claim holds unless it is renewed: so long after a crash others take the jobs over. */
+const LEASE_MS = 15_000
+const RENEW = "5 seconds"
+/** How often jobs are looked for that other instances accepted or gave back. */
+const POLL = "1 second"
+/** Most jobs taken up in one transaction. */
+const MOST_AT_ONCE = 500
+
+const storeIsBack = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+
+/** A job that runs here. */
+interface Running {
+  readonly claim: Claim
+  readonly watch: JobWatch
+  fiber: Fiber.Fiber<void> | undefined
+  /** It was cancelled or taken over: what it does no longer counts. */
+  isLost: boolean
+}
+
+export class JobRunner {
+  readonly rate = new EndRate()
+  private readonly options: JobRunnerOptions
+  private readonly clock: Clock.Clock
+  private readonly commit: (end: End) => Effect.Effect<boolean, JobStoreError>
+  /** At most one word that there is something to do. */
+  private readonly bell: Queue.Queue<void>
+  private readonly claiming = Semaphore.makeUnsafe(1)
+  private readonly running = new Map<JobId, Running>()
+  private isStopped = false
+  /** There were more jobs than free slots. */
+  private hasMore = false
+
+  constructor(
+    options: JobRunnerOptions,
+    clock: Clock.Clock,
+    commit: (end: End) => Effect.Effect<boolean, JobStoreError>,
+    bell: Queue.Queue<void>
+  ) {
+    this.options = options
+    this.clock = clock
+    this.commit = commit
+    this.bell = bell
+  }
+
+  /** Whether jobs are no longer taken up. */
+  get isDraining(): boolean {
+    return this.isStopped
+  }
+
+  /** There is a job in the store. */
+  wake(): void {
+    Queue.offerUnsafe(this.bell, undefined)
+  }
+
+  /** The job was cancelled: its run is aborted at the endpoint. */
+  drop(job: Job): void {
+    this.options.watches.get(job.id)?.end(job)
+    const running = this.running.get(job.id)
+    if (running !== undefined) this.lose(running)
+  }
+
+  /** Takes up jobs as long as it runs. */
+  readonly claims: Effect.Effect<never> = Effect.suspend(() =>
+    this.claimSome.pipe(
+      Effect.tapError((error) => Effect.logWarning(`Jobs cannot be taken up: ${error.message}`)),
+      Effect.retry(storeIsBack),
+      Effect.orDie,
+      Effect.andThen(
+        Effect.suspend(() =>
+          this.hasMore && this.free > 0 ? Effect.yieldNow : Effect.timeoutOption(Queue.take(this.bell), POLL)
+        )
+      ),
+      Effect.forever
+    )
+  )
+
+  /** Keeps what runs here, and drops what no longer is this instance's. */
+  readonly renewals: Effect.Effect<never> = Effect.suspend(() => {
+    const claims = [...this.running.values()].filter(({ isLost }) => !isLost).map(({ claim }) => held(claim))
+    return claims.length === 0 ? Effect.void : this.renew(claims)
+  }).pipe(
+    // What cannot be renewed now may be later; if it is taken over meanwhile, its end does not count.
+    Effect.catch((error) => Effect.logWarning(`Jobs cannot be kept: ${error.message}`)),
+    Effect.delay(RENEW),
+    Effect.forever
+  )
+
+  /** Takes back what crashed instances held. */
+  readonly recoveries: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.tap(this.options.store.recover({ nowMs: this.now(), own: false }), (jobs) =>
+      Effect.sync(() => {
+        if (jobs > 0) this.wake()
+      })
+    )
+  ).pipe(
+    Effect.catch((error) => Effect.logWarning(`Jobs of other instances cannot be taken over: ${error.message}`)),
+    Effect.delay(LEASE_MS),
+    Effect.forever
+  )
+
+  /** Takes up no more; what still runs after the time is given back. Returns when nothing runs. */
+  stop(graceMs: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.isStopped = true
+      // What is just being claimed is started or given back first.
+      return this.claiming.withPermits(1)(Effect.void)
+    }).pipe(Effect.andThen(Effect.timeoutOption(this.idle, graceMs)), Effect.andThen(this.giveBack))
+  }
+
+  private get free(): number {
+    return this.isStopped ? 0 : this.options.concurrency - this.running.size
+  }
+
+  private now(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Not interruptible: what was claimed is in `running`, or back in the store. */
+  private readonly claimSome: Effect.Effect<void, JobStoreError> = Effect.suspend(() => {
+    const { store } = this.options
+    const limit = Math.min(this.free, MOST_AT_ONCE)
+    this.hasMore = limit <= 0
+    if (limit <= 0) return Effect.void
+    const nowMs = this.now()
+    return Effect.flatMap(store.claim({ limit, nowMs, leaseUntilMs: nowMs + LEASE_MS }), (claims) => {
+      this.hasMore = claims.length === limit
+      if (this.isStopped) return store.release(claims.map(held))
+      return Effect.forEach(claims, (claim) => this.start(claim), { discard: true })
+    })
+  }).pipe((claim) => Effect.uninterruptible(this.claiming.withPermits(1)(claim)))
+
+  private start(claim: Claim): Effect.Effect<void> {
+    const { job } = claim
+    const before = this.running.get(job.id)
+    // Its lease had ended, and it came back to where it still runs.
+    if (before !== undefined) this.lose(before)
+    const watch = this.options.watches.take(job.id)
+    const running: Running = { claim, watch, fiber: undefined, isLost: false }
+    this.running.set(job.id, running)
+    watch.begin(job)
+    return Effect.map(Effect.forkDetach(this.run(running)), (fiber) => {
+      running.fiber = fiber
+      if (running.isLost) fiber.interruptUnsafe()
+    })
+  }
+
+  private run(running: Running): Effect.Effect<void> {
+    const { claim, watch } = running
+    return Effect.flatMap(runJob(this.options, claim.job, watch), (end) => {
+      if (end.status !== "GivenBack") return this.end(running, end)
+      // The client goes down before this does: to take up more would only be to give it back.
+      this.isStopped = true
+      return this.release(running)
+    }).pipe(
+      Effect.onInterrupt(() => (running.isLost ? Effect.void : this.release(running))),
+      Effect.ensuring(Effect.sync(() => this.leave(running)))
+    )
+  }
+
+  /**
+   * Tried until the store has it: an answer is not lost because the store is away for a while. Each try is made to its end,
+   * so that a shutdown does not throw away an answer that is there.
+   */
+  private end({ claim, watch }: Running, outcome: JobOutcome): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const nowMs = this.now()
+      const told = (isEnd: boolean): void => {
+        if (isEnd) this.rate.add(nowMs)
+        watch.end(isEnd ? ended(claim.job, outcome, nowMs) : undefined)
+      }
+      return Effect.uninterruptible(Effect.map(this.commit({ ...held(claim), outcome, nowMs }), told)).pipe(
+        Effect.tapError((error) =>
+          Effect.logWarning(`The end of job ${claim.job.id} cannot be kept: ${error.message}`)
+        ),
+        Effect.retry(storeIsBack),
+        Effect.orDie
+      )
+    })
+  }
+
+  private release({ claim, watch }: Running): Effect.Effect<void> {
+    return this.options.store.release([held(claim)]).pipe(
+      Effect.catch((error) =>
+        Effect.logWarning(`Job ${claim.job.id} is not given back before its lease ends: ${error.message}`)
+      ),
+      Effect.andThen(Effect.sync(() => watch.end(waitsAgain(claim.job))))
+    )
+  }
+
+  private leave(running: Running): void {
+    const { claim, watch } = running
+    const { id } = claim.job
+    if (running.isLost) watch.end(undefined)
+    this.options.watches.leave(id, watch)
+    if (this.running.get(id) === running) this.running.delete(id)
+    if (this.hasMore || this.isStopped) this.wake()
+  }
+
+  private lose(running: Running): void {
+    running.isLost = true
+    running.fiber?.interruptUnsafe()
+  }
+
+  private renew(claims: ReadonlyArray<Held>): Effect.Effect<void, JobStoreError> {
+    return Effect.map(this.options.store.renew(claims, this.now() + LEASE_MS), (lost) => {
+      for (const id of lost) {
+        const running = this.running.get(id)
+        // Not one that was claimed again while the store answered.
+        if (running !== undefined && claims.some((claim) => claim.id === id && claim.run === running.claim.run)) {
+          this.lose(running)
+        }
+      }
+    })
+  }
+
+  private readonly idle: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.running.values()], ({ fiber }) => (fiber ? Fiber.await(fiber) : Effect.void), {
+      discard: true,
+      concurrency: "unbounded"
+    })
+  )
+
+  private readonly giveBack: Effect.Effect<void> = Effect.suspend(() =>
+    Fiber.interruptAll([...this.running.values()].flatMap(({ fiber }) => fiber ?? []))
+  )
+}
+
+type Held = Pick<Claim, "run"> & { readonly id: JobId }
+
+interface End extends Held {
+  readonly outcome: JobOutcome
+  readonly nowMs: number
+}
+
+const held = ({ job, run }: Claim): Held => ({ id: job.id, run })
+
+/** Makes a runner that works as long as the scope; when it closes, what runs is given back. */
+export const make = Effect.fnUntraced(function* (
+  options: JobRunnerOptions
+): Effect.fn.Return<JobRunner, JobStoreError, Scope.Scope> {
+  const { store } = options
+  const clock = yield* Clock.Clock
+  const bell = yield* Queue.sliding<void>(1)
+  const commit = yield* GroupCommit.make((ends: ReadonlyArray<End>) => store.end(ends))
+  const runner = new JobRunner(options, clock, commit, bell)
+  yield* store.recover({ nowMs: clock.currentTimeMillisUnsafe(), own: true })
+  yield* Effect.addFinalizer(() => runner.stop(0))
+  yield* Effect.forkScoped(runner.claims)
+  yield* Effect.forkScoped(runner.renewals)
+  yield* Effect.forkScoped(runner.recoveries)
+  return runner
+})
