@@ -1,11 +1,12 @@
 /**
- * Wakes suspended submitters from one microtask.
+ * Wakes suspended submitters, all those of one turn of the event loop together.
  *
  * A callback's `resume` runs the woken fiber at once on the caller's stack; when that fiber wakes the next one, and so
  * on, the stack overflows. Here each is woken from the same shallow stack.
  *
- * Microtasks run before anything else: jobs that answer at once and wake the next ones would keep timers and sockets
- * waiting for as long as there are jobs. So now and then the event loop goes first.
+ * Not from a microtask: those run before anything else, so that jobs that answer at once would keep timers and sockets
+ * waiting for as long as jobs are queued; and the next jobs would start between two answers that came together, when
+ * the endpoint's health has seen but one of them. After the input of a turn (`setImmediate`) costs the same.
  */
 import type * as Effect from "effect/Effect"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
@@ -15,36 +16,21 @@ interface Signalled {
   signal(turn: Effect.Effect<void, DispatchError>): void
 }
 
-/** As many as a fiber does steps before it yields. */
-const WAKES_BEFORE_YIELD = 2_048
-
 export class WakeList {
-  /** Since the event loop went first. */
-  private woken = 0
   private jobs: Array<Signalled> = []
   private turns: Array<Effect.Effect<void, DispatchError>> = []
 
   /** Soon, in the order of the calls, signals the job. */
   add(job: Signalled, turn: Effect.Effect<void, DispatchError>): void {
-    if (this.jobs.length === 0) this.schedule()
+    if (this.jobs.length === 0) setImmediate(this.run)
     this.jobs.push(job)
     this.turns.push(turn)
-  }
-
-  private schedule(): void {
-    if (this.woken < WAKES_BEFORE_YIELD) {
-      queueMicrotask(this.run)
-    } else {
-      this.woken = 0
-      setImmediate(this.run)
-    }
   }
 
   private readonly run = (): void => {
     const { jobs, turns } = this
     this.jobs = []
     this.turns = []
-    this.woken += jobs.length
     for (let index = 0; index < jobs.length; index++) jobs[index]!.signal(turns[index]!)
   }
 }
