@@ -381,6 +381,34 @@ describe("the anthropic dialect's requests", () => {
     })
   })
 
+  it("are the body that somebody wrote for this API, with the endpoint's model and streamed as it is asked for", () => {
+    const body = {
+      model: "theirs",
+      max_tokens: 7,
+      stream: true,
+      thinking: { type: "enabled" },
+      messages: [{ role: "user" }]
+    }
+    const request: GenAiRequest = { ...hello, system: "no", native: { family: "anthropic", body } }
+    const { stream: _stream, ...rest } = body
+    const parameters = { max_tokens: 100, top_k: 1 }
+    assert.deepStrictEqual(sent(request, { parameters }), { ...rest, model: "model-1" })
+    assert.deepStrictEqual(sent(request, { model: undefined }), rest)
+    assert.deepStrictEqual(sent({ ...request, extra: { top_k: 5 } }, { model: undefined }, "stream"), {
+      ...rest,
+      top_k: 5,
+      stream: true
+    })
+    const nameless = send({ ...request, native: { family: "anthropic", body: { messages: [] } } }, { model: undefined })
+    assert(Result.isFailure(nameless))
+    assert.include(nameless.failure.message, "no model")
+  })
+
+  it("are made from the request's fields when the body was written for another API", () => {
+    const native = { family: "openai", body: { messages: [] } } as const
+    assert.deepInclude(sent({ ...hello, native }), { messages: hello.messages, max_tokens: 4096 })
+  })
+
   it("fail for what the API cannot take, and say what it is", () => {
     const audio = { type: "data", mimeType: "audio/wav", data: "AAAA" } as const
     const requests: ReadonlyArray<readonly [GenAiRequest, string]> = [

@@ -8,6 +8,7 @@ import type { GenAiResponse } from "../../../src/domain/genai/GenAiResponse.ts"
 import type { ProviderRequest, ProviderTarget } from "../../../src/domain/providers/Provider.ts"
 import * as Providers from "../../../src/domain/providers/Providers.ts"
 import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
+import { familyOf } from "../../../src/domain/server/ModelRoutes.ts"
 import { asksForStreams, type StreamFixtures, streamConformance } from "./streams.ts"
 
 export interface Fixtures {
@@ -336,5 +337,5 @@ export const conformance = (fixtures: Fixtures) => {
     )
   })
   const { kind, streams, answers } = fixtures
-  streamConformance({ kind, streams, answers, make })
+  streamConformance({ kind, family: familyOf(kind), streams, answers, make })
 }

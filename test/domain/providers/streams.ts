@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import type { ChatEvent } from "../../../src/domain/genai/ChatEvent.ts"
 import type { GenAiErrorReason } from "../../../src/domain/genai/GenAiError.ts"
+import type { Family } from "../../../src/domain/genai/GenAiRequest.ts"
 import type { GenAiResponse } from "../../../src/domain/genai/GenAiResponse.ts"
 import type { Provider, ProviderFailure, ProviderTarget } from "../../../src/domain/providers/Provider.ts"
 import type { StreamItem } from "../../../src/domain/providers/StreamDecoder.ts"
@@ -74,13 +75,15 @@ const byteByByte = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => Array.from(
 
 export interface StreamSuite {
   readonly kind: string
+  /** The family that the kind belongs to. */
+  readonly family: Family | undefined
   readonly streams: StreamFixtures
   /** Answers that are not streamed. */
   readonly answers: ReadonlyArray<readonly [what: string, body: string, answer: GenAiResponse]>
   readonly make: (options?: Partial<ProviderTarget>) => Provider
 }
 
-export const streamConformance = ({ kind, streams, answers, make }: StreamSuite) => {
+export const streamConformance = ({ kind, family, streams, answers, make }: StreamSuite) => {
   const read = (body: string, options?: Partial<ProviderTarget>) => outcomeOf(make(options), [utf8(body)])
   const failureIn = (body: string, options?: Partial<ProviderTarget>) => {
     const { failure } = read(body, options)
@@ -159,7 +162,66 @@ export const streamConformance = ({ kind, streams, answers, make }: StreamSuite)
     })
 
     if (streams.isEventStream) eventStreams()
+    rawEvents()
   })
+
+  const rawEvents = () => {
+    const read = (body: string, keepRaw: boolean): ReadonlyArray<StreamItem> => {
+      const decoder = make().stream(CREDENTIAL, NOW, keepRaw)
+      return [...byteByByte(utf8(body)).flatMap((byte) => decoder.push(byte)), ...decoder.end()]
+    }
+    const isRaw = (item: StreamItem) => item._tag === "RawEvent"
+
+    it("have no events of the provider's own unless they are asked for", () => {
+      for (const body of bodies) assert.isFalse(read(body, false).some(isRaw))
+    })
+
+    it("say the same with the provider's own events among them", () => {
+      for (const body of bodies) {
+        assert.deepStrictEqual(
+          read(body, true).filter((item) => !isRaw(item)),
+          read(body, false)
+        )
+      }
+    })
+
+    it(`${family === undefined ? "never " : ""}hand on the provider's own events, to the letter, when they are asked for`, () => {
+      for (const [, body] of streams.answers) {
+        const own = read(body, true).flatMap((item) => (item._tag === "RawEvent" ? [item] : []))
+        if (family === undefined) {
+          assert.deepStrictEqual(own, [])
+          continue
+        }
+        const again = own.map(({ data, name }) => `${name === "" ? "" : `event: ${name}\n`}data: ${data}\n\n`).join("")
+        assert.strictEqual(again.trimEnd(), body.replace(/data: \[DONE\]\s*$/, "").trimEnd())
+        assert.isTrue(own.every((event) => event.family === family))
+      }
+    })
+
+    it("hand on an event before what was read from it, and none that tells of a failure", () => {
+      for (const body of bodies) {
+        const items = read(body, true)
+        if (family !== undefined) assert.notInclude(["TextDelta", "UsageReport", "Finish"], items[0]?._tag)
+        if (items.at(-1)?._tag === "StreamFailed") {
+          const texts = items.flatMap((item) => (item._tag === "RawEvent" ? [item.data] : []))
+          assert.isFalse(texts.some((text) => /"error":/.test(text)))
+        }
+      }
+    })
+
+    it("tell the events before the answer from those of the answer: text always comes with the latter", () => {
+      for (const body of bodies) {
+        let wasOpening = true
+        for (const item of read(body, true)) {
+          if (item._tag === "RawEvent") {
+            assert.isTrue(wasOpening || !item.isOpening, "no event opens an answer that has begun")
+            wasOpening = item.isOpening
+          }
+          if (family !== undefined && item._tag === "TextDelta") assert.isFalse(wasOpening)
+        }
+      }
+    })
+  }
 
   const eventStreams = () => {
     it("may end their lines in any way", () => {
