@@ -37,7 +37,7 @@ export class ModelRoutes {
   private readonly routes = new Map<string, RoutesOfName>()
   /** For names that nobody serves by name; `undefined` when no endpoint takes any model. */
   private readonly other: RoutesOfName | undefined
-  /** For requests that name no model. */
+  /** For requests that name no model: not to endpoints that want one, where there are others. */
   private readonly unnamed: RoutesOfName
 
   /** `aliases` name endpoints, or models as the endpoints serve them; an alias hides a served model of its name. */
@@ -53,10 +53,11 @@ export class ModelRoutes {
     this.names = [...this.routes.keys()].sort()
     const open = endpoints.filter((endpoint) => servedModel(endpoint) === undefined)
     this.other = open.length === 0 ? undefined : this.routesTo(open)
-    this.unnamed = this.routesTo(endpoints)
+    const unasked = endpoints.filter((endpoint) => servedModel(endpoint) !== undefined || endpoint.kind === "raw")
+    this.unnamed = this.routesTo(unasked.length > 0 ? unasked : endpoints)
   }
 
-  /** Where requests for a model go, those without one anywhere; `undefined` when no endpoint serves it. */
+  /** Where requests for a model go, and those that name none; `undefined` when no endpoint serves it. */
   resolve(model: string | undefined): ModelRoute | undefined {
     return this.lookup(model)?.any
   }

@@ -12,10 +12,12 @@ import * as Line from "../../domain/report/Line.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
 import { errorLine, present } from "./Failures.ts"
 import { help } from "./Help.ts"
+import { keyCommand } from "./KeyCommand.ts"
 import { Output } from "./Output.ts"
 import { NAME } from "./Program.ts"
 import { runCommand } from "./RunCommand.ts"
 import { sandboxCommand } from "./SandboxCommand.ts"
+import { serveCommand } from "./ServeCommand.ts"
 import { usageText } from "./UsageText.ts"
 
 export interface CliOptions {
@@ -30,7 +32,7 @@ export interface CliOptions {
 export const cli = (options: CliOptions) => {
   const root = Command.make(NAME).pipe(
     Command.withDescription("Send requests through LLM endpoints as fast as their limits allow, and lose none."),
-    Command.withSubcommands([runCommand(options.program), sandboxCommand])
+    Command.withSubcommands([runCommand(options.program), serveCommand(options.version), keyCommand, sandboxCommand])
   )
   return Command.runWith(root, { version: options.version })(options.args).pipe(
     Effect.catchTag("ShowHelp", () => new ExitStatus({ code: ExitCode.usage })),

@@ -9,6 +9,7 @@ import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import { shellCommand } from "../../domain/report/ShellCommand.ts"
 import type { ExistingResults } from "../../services/BatchRunner.ts"
 import type { Budget } from "../genai/Spending.ts"
+import { configFlags } from "./CommonFlags.ts"
 import type { ProgressMode, RunInput } from "./RunFlags.ts"
 
 /** The flags contradict each other, or one is missing. `message` is one sentence with a way out. */
@@ -105,18 +106,6 @@ const besides = (file: string, name: string): string => {
       ? `.${path.sep}${name}`
       : path.join(folder, name)
 }
-
-const configFlags = (flags: RunInput): ConfigFlags => ({
-  config: Option.getOrUndefined(flags.config),
-  endpoints: flags.endpoint,
-  model: Option.getOrUndefined(flags.model),
-  concurrency: Option.getOrUndefined(flags.concurrency),
-  maxRequestsPerSecond: Option.getOrUndefined(flags.maxRequestsPerSecond),
-  maxAttempts: Option.getOrUndefined(flags.maxAttempts),
-  policy: Option.getOrUndefined(flags.policy),
-  deadline: Option.getOrUndefined(flags.deadline),
-  apiKeyEnv: Option.getOrUndefined(flags.apiKeyEnv)
-})
 
 const resume = (flags: RunInput, input: string, program: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...program,

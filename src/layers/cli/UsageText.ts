@@ -25,7 +25,7 @@ export const usageText = (error: CliError.NonShowHelpErrors, doc: HelpDoc.HelpDo
           ? `did you mean ${near}?`
           : /[./\\]/.test(error.subcommand)
             ? `to send a file, write run ${said(error.subcommand)}.`
-            : `there are ${commands.join(" and ")}.`
+            : `there are ${commands.slice(0, -1).join(", ")} and ${commands.at(-1)}.`
       return `There is no command ${said(error.subcommand)}; ${meant}`
     }
     case "UnexpectedArgument":

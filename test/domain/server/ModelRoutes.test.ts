@@ -75,6 +75,12 @@ describe("routes of models", () => {
     assert.deepStrictEqual(excluded(routes().within(undefined, "gemini")), ["east", "west", "claude"])
   })
 
+  it("lead a request without a model past endpoints that want one, unless there are no others", () => {
+    const hook = endpoint({ name: "hook", kind: "raw", model: undefined })
+    assert.deepStrictEqual(excluded(routes([east, ollama, hook]).resolve(undefined)), ["ollama"])
+    assert.deepStrictEqual(excluded(routes([ollama]).resolve(undefined)), [])
+  })
+
   it("can stay within a family, and then lead nowhere when it has no endpoint for the model", () => {
     const mixed = routes(all, { fast: ["gpt-4o-mini", "claude"] })
     assert.deepStrictEqual(excluded(mixed.within("fast", "anthropic")), ["east", "west", "google"])

@@ -19,7 +19,7 @@ describe("mistakes on the command line", () => {
   const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
     [["rum", "p.jsonl"], "There is no command rum; did you mean run?"],
     [["p.jsonl"], "There is no command p.jsonl; to send a file, write run p.jsonl."],
-    [["dance"], "There is no command dance; there are run and sandbox."],
+    [["dance"], "There is no command dance; there are run, serve, key and sandbox."],
     [["run", "p.jsonl", "--max_atempts", "3"], "There is no flag --max_atempts; did you mean --max_attempts?"],
     [["run", "p.jsonl", "--max-atempts=3"], "There is no flag --max-atempts; did you mean --max-attempts?"],
     [["run", "p.jsonl", "--dryrun"], "There is no flag --dryrun; did you mean --dry-run?"],
