@@ -1,9 +1,11 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { afterAll } from "vitest"
 import { make } from "../../../src/layers/jobs/PostgresJobStore.ts"
 import { jobStoreSuite } from "./jobStoreSuite.ts"
-import { startPostgres } from "./Postgres.ts"
+import { PASSWORD, startPostgres } from "./Postgres.ts"
+import { specOf } from "./StoreScenario.ts"
+import { storeProcessSuite } from "./storeProcessSuite.ts"
 
 const server = await startPostgres()
 
@@ -21,5 +23,59 @@ if (typeof server === "string") {
       (url) => (instance) => make({ url: Redacted.make(url), instance, maxConnections: 2 })
     ),
     runs: 25
+  })
+
+  const target = Effect.promise(() => server.database())
+  const open = (url: string, instance: string) => make({ url: Redacted.make(url), instance, maxConnections: 2 })
+
+  storeProcessSuite("Postgres", { kind: "postgres", target, open })
+
+  describe("a database of jobs", () => {
+    it.live("is made once by all who come at once", () =>
+      Effect.gen(function* () {
+        const url = yield* target
+        const stores = yield* Effect.forEach([1, 2, 3, 4], (index) => open(url, `${index}`), {
+          concurrency: "unbounded"
+        })
+        yield* stores[0]!.create([specOf(1)], { maxPending: 9 })
+        assert.strictEqual((yield* stores[3]!.count).Pending, 1)
+      })
+    )
+
+    it.live("fails what is asked while the server is away, as transient, and works when it is back", () =>
+      Effect.gen(function* () {
+        const store = yield* Effect.flatMap(target, (url) => open(url, "one"))
+        const create = (index: number) => store.create([specOf(index)], { maxPending: 9 })
+        yield* create(1)
+        yield* Effect.promise(() => server.stop())
+        for (const work of [Effect.asVoid(create(2)), Effect.asVoid(store.count)]) {
+          const error = yield* Effect.flip(work)
+          assert.isTrue(error.isTransient, error.message)
+          assert.notInclude(JSON.stringify(error), PASSWORD)
+        }
+        yield* Effect.promise(() => server.start())
+        yield* create(3)
+        assert.strictEqual((yield* store.count).Pending, 2)
+      })
+    )
+
+    it.live("tells why it cannot be opened, and not the password", () =>
+      Effect.gen(function* () {
+        const url = yield* target
+        const wrong = "wr0ng-password"
+        const cases = [
+          [url.replace(PASSWORD, wrong), "check user and password", false],
+          [`${url}_missing`, "does not exist", false],
+          [url.replace(/:\d+\//, ":1/"), "cannot be reached", true]
+        ] as const
+        for (const [at, why, isTransient] of cases) {
+          const error = yield* Effect.flip(open(at, "one"))
+          assert.include(error.message, why)
+          assert.strictEqual(error.isTransient, isTransient)
+          const said = `${String(error)} ${JSON.stringify(error)} ${error.stack}`
+          for (const secret of [wrong, PASSWORD]) assert.notInclude(said, secret)
+        }
+      })
+    )
   })
 }

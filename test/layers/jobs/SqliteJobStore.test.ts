@@ -1,16 +1,121 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { make } from "../../../src/layers/jobs/SqliteJobStore.ts"
+import { runChild } from "./ChildProcess.ts"
 import { jobStoreSuite } from "./jobStoreSuite.ts"
+import { idOf, specOf } from "./StoreScenario.ts"
+import { storeProcessSuite } from "./storeProcessSuite.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "jobs-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
+const target = Effect.map(folder, (path) => join(path, "in", "jobs.db"))
 
 jobStoreSuite("SQLite", {
-  fresh: Effect.map(folder, (path) => (instance) => make({ file: join(path, "jobs.db"), instance, lock: false })),
+  fresh: Effect.map(target, (file) => (instance) => make({ file, instance, lock: false })),
   runs: 60
+})
+
+storeProcessSuite("SQLite", {
+  kind: "sqlite",
+  target,
+  open: (file, instance) => make({ file, instance, lock: false })
+})
+
+const opened = (file: string) => make({ file, instance: "one" })
+
+describe("a file of jobs", () => {
+  it.live("is one process's alone until that is killed", () =>
+    Effect.gen(function* () {
+      const file = yield* target
+      const holder = yield* runChild({
+        kind: "sqlite",
+        target: file,
+        instance: "child",
+        mode: "hold",
+        offset: 0,
+        shared: false
+      })
+      yield* Effect.promise(() => holder.wrote(1))
+      const error = yield* Effect.flip(opened(file))
+      assert.strictEqual(
+        error.message,
+        `The jobs in ${file} are in use by another process (pid ${holder.pid}): end that one first, or name another file.`
+      )
+      assert.isFalse(error.isTransient)
+      holder.kill()
+      const { errors } = yield* Effect.promise(() => holder.ended)
+      assert.strictEqual(errors, "", "nothing is said about SQLite being experimental")
+      yield* opened(file)
+    })
+  )
+
+  it.live("is one store's alone within a process, and free when that is closed", () =>
+    Effect.gen(function* () {
+      const file = yield* target
+      const error = yield* Effect.scoped(Effect.andThen(opened(file), Effect.flip(opened(file))))
+      assert.include(error.message, `pid ${process.pid}`)
+      yield* opened(file)
+    })
+  )
+
+  it.live("keeps its jobs from one opening to the next", () =>
+    Effect.gen(function* () {
+      const file = yield* target
+      yield* Effect.scoped(
+        Effect.flatMap(opened(file), (store) => store.create([specOf(1), specOf(2)], { maxPending: 9 }))
+      )
+      const store = yield* make({ file, instance: "two", durability: "full" })
+      assert.deepStrictEqual(
+        (yield* store.list({ limit: 9 })).map(({ id }) => id),
+        [idOf(2), idOf(1)]
+      )
+    })
+  )
+
+  it.live("is refused, with a reason, when it is no database, or a later version's, or in a place that is a file", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const text = join(path, "text.db")
+      writeFileSync(text, "Not a database at all, but long enough to be looked at. ".repeat(99))
+      assert.include((yield* Effect.flip(opened(text))).message, "is not one of SQLite")
+
+      const later = join(path, "later.db")
+      yield* Effect.scoped(opened(later))
+      const database = new DatabaseSync(later)
+      database.exec("PRAGMA user_version = 99")
+      database.close()
+      assert.include((yield* Effect.flip(opened(later))).message, "later version")
+
+      const error = yield* Effect.flip(opened(join(text, "jobs.db")))
+      assert.include(error.message, join(text, "jobs.db"))
+    })
+  )
+
+  it.live("undoes a call that fails half way, and goes on", () =>
+    Effect.gen(function* () {
+      const file = yield* target
+      const store = yield* make({ file, instance: "one", lock: false })
+      const create = (index: number) => store.create([specOf(index)], { maxPending: 9 })
+      yield* create(1)
+      // The request is in by then: it must go again.
+      const other = new DatabaseSync(file)
+      other.exec("CREATE TRIGGER full BEFORE INSERT ON jobs BEGIN SELECT RAISE(FAIL, 'no room'); END")
+      const error = yield* Effect.flip(create(2))
+      assert.include(error.message, file)
+      other.exec("DROP TRIGGER full")
+      other.close()
+      yield* create(3)
+      assert.deepStrictEqual(
+        (yield* store.list({ limit: 9 })).map(({ id }) => id),
+        [idOf(3), idOf(1)]
+      )
+      assert.strictEqual((yield* store.count).Pending, 2)
+    })
+  )
 })
