@@ -26,6 +26,14 @@ export interface GenerateOptions {
   readonly onSend?: ((endpoint: string) => void) | undefined
 }
 
+/** Whether there is something to do for more requests, for those who have more than can be sent at once. */
+export interface Room {
+  /** False while all that may be sent at once is under way, so that another request would only wait. Costs next to nothing. */
+  readonly has: () => boolean
+  /** Calls the listener each time that `has` may have come true by anything but the end of a request; one listener. */
+  readonly watch: (listener: () => void) => void
+}
+
 /**
  * The whole path of a request: dispatch to an endpoint, limits, call, retry and failover.
  *
@@ -53,5 +61,7 @@ export class GenAiClient extends Context.Service<
      * the timeout; what still runs then belongs to its callers.
      */
     readonly drain: (options: DrainOptions) => Effect.Effect<boolean>
+    /** Absent: there is always room. */
+    readonly room?: Room | undefined
   }
 >()("genai-dispatcher/services/GenAiClient") {}

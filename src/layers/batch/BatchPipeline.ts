@@ -1,7 +1,8 @@
 /**
  * The way of the rows: input -> request -> result line.
  *
- * One fiber reads; each request has a fiber of its own, so that there are never more than `maxOutstanding`. What a row
+ * One fiber reads, as far as the client has room; each request has a fiber of its own, so that there are never more than
+ * `maxOutstanding`. What a row
  * ends as is settled when its fiber ends, in one place, whatever way it ended.
  */
 import * as Cause from "effect/Cause"
@@ -9,7 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberSet from "effect/FiberSet"
+import * as Fiber from "effect/Fiber"
 import type { Scope } from "effect/Scope"
 import type { ResultFormat } from "../../domain/batch/formats/RowFormat.ts"
 import { InOrder } from "../../domain/batch/InOrder.ts"
@@ -93,8 +94,16 @@ export const make = Effect.fnUntraced(function* ({
   verified,
   writers
 }: PipelineOptions): Effect.fn.Return<Pipeline, never, Scope> {
-  const calls = yield* FiberSet.make<GenAiAnswer, GenAiError>()
-  const fork = yield* FiberSet.runtime(calls)()
+  let stopping = false
+  const calls = new Set<Fiber.Fiber<GenAiAnswer, GenAiError>>()
+  // Not a `FiberSet`: it costs as much again as the fiber.
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const abandon = Effect.suspend(() => {
+    stopping = true
+    return Fiber.interruptAll(calls)
+  })
+  yield* Effect.addFinalizer(() => abandon)
+  client.room?.watch(() => gate.look())
   const stopped = yield* Deferred.make<void>()
   const clock = yield* Clock.Clock
   const rows = new RowReader(rowOptions(options))
@@ -102,7 +111,6 @@ export const make = Effect.fnUntraced(function* ({
   const limit = options.limit ?? Number.POSITIVE_INFINITY
   let admittedRows = 0
   let bytes = 0
-  let stopping = false
   /** Lines that are admitted or done already; a line that waits for room is not. */
   let dealtWith = 0
 
@@ -141,7 +149,9 @@ export const make = Effect.fnUntraced(function* ({
     }
     // `suspend`, so that a client that throws before it gives an effect is a failed row too.
     const call = fork(Effect.suspend(() => client.generate(row.request, { session: row.session })))
+    calls.add(call)
     call.addObserver((exit) => {
+      calls.delete(call)
       if (Exit.isSuccess(exit)) {
         unsaid.answered(row, exit.value.endpoint)
         end(admitted, savedEnding(row, exit.value, format, clock.currentTimeMillisUnsafe()))
@@ -150,27 +160,49 @@ export const make = Effect.fnUntraced(function* ({
   }
 
   const hasRoom = (): boolean =>
+    !stopping &&
     tally.outstanding < options.maxOutstanding &&
+    client.room?.has() !== false &&
     bytes < MAX_BYTES &&
     writers.save.backlog() < MAX_BACKLOG &&
     writers.errors.backlog() < MAX_BACKLOG
 
-  const feed = Effect.gen(function* () {
-    while (reader.count() < limit) {
-      const line = reader.take()
-      if (line === undefined) {
-        if (yield* reader.fill) continue
-        if (reader.count() <= journal.highest) return yield* JournalScan.shorter(input, reader.count(), journal)
-        break
-      }
-      if (journal.where(line.index) === undefined) {
+  /** The line that waits for room. */
+  let next: RawLine | undefined
+  /** Deals with the lines at hand, as far as there is room; says why no further. */
+  const pump = (): "full" | "empty" | "limit" | "changed" => {
+    for (;;) {
+      if (next === undefined && reader.count() >= limit) return "limit"
+      next ??= reader.take()
+      if (next === undefined) return "empty"
+      if (journal.where(next.index) === undefined) {
         // Only now, with a row at hand: a run that waits at the end of the input has ended reading.
-        if (!hasRoom()) yield* gate.until(hasRoom)
-        admit(line)
-      } else if (!verified && JournalScan.differs(journal, line)) {
-        return yield* JournalScan.changed(input, line)
-      } else rows.see(line)
+        if (!hasRoom()) return "full"
+        admit(next)
+      } else if (!verified && JournalScan.differs(journal, next)) {
+        return "changed"
+      } else rows.see(next)
+      next = undefined
       dealtWith += 1
+    }
+  }
+
+  const feed = Effect.gen(function* () {
+    let pumped = pump()
+    const isOver = () => {
+      pumped = pump()
+      return pumped !== "full"
+    }
+    for (;;) {
+      if (pumped === "full") yield* gate.until(isOver)
+      if (pumped === "changed" && next !== undefined) return yield* JournalScan.changed(input, next)
+      if (pumped === "limit") break
+      if (yield* reader.fill) {
+        pumped = pump()
+        continue
+      }
+      if (reader.count() <= journal.highest) return yield* JournalScan.shorter(input, reader.count(), journal)
+      break
     }
     tally.total = dealtWith
   })
@@ -191,10 +223,7 @@ export const make = Effect.fnUntraced(function* ({
       stopping = true
       return Effect.asVoid(Deferred.succeed(stopped, undefined))
     }),
-    abandon: Effect.suspend(() => {
-      stopping = true
-      return FiberSet.clear(calls)
-    })
+    abandon
   }
 })
 

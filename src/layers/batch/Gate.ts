@@ -5,29 +5,40 @@ import * as Latch from "effect/Latch"
 /**
  * A place for one waiter.
  *
- * Whoever changes what may be waited for calls `look`, which costs next to nothing when nobody waits. The waiter goes on
- * in a microtask of its own: woken on the stack of the fiber that ended, readers and calls would pile up on each other.
+ * Whoever changes what may be waited for calls `look`, which costs next to nothing. The condition is tested in a microtask
+ * of its own, once for all that changed until then: tested on the stack of the fiber that ended, readers and calls would
+ * pile up on each other. So a condition may also do what has become possible, and hold when there is no more of it.
  */
 export class Gate {
   private readonly latch = Latch.makeUnsafe(false)
   private holds: (() => boolean) | undefined
-  private readonly open = () => void this.latch.openUnsafe()
+  private isLooking = false
 
-  /** Waits until the condition holds; it is tested at once and then at each `look`. */
+  /** Waits until the condition holds; it is tested at once and then after each `look`, and not any more when interrupted. */
   until(condition: () => boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (condition()) return Effect.void
       this.latch.closeUnsafe()
       this.holds = condition
-      // Tested once more: what a waiter before this one waited for may have opened the latch.
-      return Effect.andThen(this.latch.await, this.until(condition))
+      return Effect.onInterrupt(this.latch.await, () =>
+        Effect.sync(() => {
+          this.holds = undefined
+        })
+      )
     })
   }
 
-  /** Tests the waiter's condition, when there is a waiter. */
+  /** Has the waiter's condition tested, when there is a waiter. */
   look(): void {
+    if (this.holds === undefined || this.isLooking) return
+    this.isLooking = true
+    queueMicrotask(this.test)
+  }
+
+  private readonly test = (): void => {
+    this.isLooking = false
     if (this.holds?.() !== true) return
     this.holds = undefined
-    queueMicrotask(this.open)
+    this.latch.openUnsafe()
   }
 }

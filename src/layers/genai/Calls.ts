@@ -17,7 +17,7 @@ import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
-import type { DrainOptions, GenerateOptions } from "../../services/GenAiClient.ts"
+import type { DrainOptions, GenerateOptions, Room } from "../../services/GenAiClient.ts"
 import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
 import { traceOf } from "./AttemptSpan.ts"
 import { backoff } from "./Backoff.ts"
@@ -37,6 +37,9 @@ export interface Streamer {
   readonly tokens: TokenLimits
 }
 
+/** So many calls may wait for a slot beside those that will be free soon. */
+const MARGIN = 64
+
 /** All calls under way: retries, deadlines and the end. */
 export class Calls {
   private readonly config: DispatcherConfig
@@ -49,6 +52,9 @@ export class Calls {
   private readonly deadlines: CallDeadlines
   private readonly schedule: ReturnType<typeof backoff>
   private active = 0
+  /** Calls that wait for their next attempt. */
+  private resting = 0
+  private onRoom: () => void = () => {}
   /** Done when requests that back off are to fail instead of being tried again. */
   private readonly discarded = Deferred.makeUnsafe<void>()
   /** Present once draining; done when no call is under way. */
@@ -71,6 +77,21 @@ export class Calls {
     this.clock = clock
     this.deadlines = new CallDeadlines(clock)
     this.schedule = backoff(config.retry)
+  }
+
+  /**
+   * While a slot is free somewhere, though not for ever when those that wait cannot use it (limits, sessions). The slot is
+   * then taken at once, which is much cheaper than to queue for it.
+   */
+  get room(): Room {
+    const { fleet } = this
+    return {
+      has: () => fleet.sending < fleet.capacity && this.active - this.resting < 2 * fleet.capacity + MARGIN,
+      watch: (listener) => {
+        this.onRoom = listener
+        fleet.onCapacity = listener
+      }
+    }
   }
 
   /** Keeps the calls' deadlines, for ever. */
@@ -192,7 +213,7 @@ export class Calls {
       if (failure._tag === "DispatchError") return yield* failure
       if (failure._tag === "NotSent") yield* this.fleet.apply(failure.endpoint)
       else {
-        yield* Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown)
+        yield* this.rest(Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown))
         failure.call.readyAt = this.clock.currentTimeMillisUnsafe()
       }
       const result = yield* Effect.result(attempt)
@@ -200,6 +221,14 @@ export class Calls {
       failure = result.failure
     }
   })
+
+  private rest<A, E>(wait: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      this.resting++
+      this.onRoom()
+      return Effect.onExit(wait, () => Effect.sync(() => this.resting--))
+    })
+  }
 
   /** What is wrong with one endpoint only costs no budget: healthy ones must not stay unused for it. */
   private turnToRetry<E>(

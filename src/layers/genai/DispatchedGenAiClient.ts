@@ -89,7 +89,8 @@ export const make = Effect.fnUntraced(function* (
     stats: Effect.map(dispatcher.metrics, (metrics) =>
       recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!, fleet.monitors[index]!.state))
     ),
-    drain: (options) => calls.drain(options)
+    drain: (options) => calls.drain(options),
+    room: calls.room
   })
 })
 

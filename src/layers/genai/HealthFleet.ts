@@ -2,7 +2,9 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import { concurrencyBounds } from "./ConcurrencyBounds.ts"
 import { HealthMonitor } from "./HealthMonitor.ts"
+import { systemLimits } from "./SystemLimits.ts"
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -12,12 +14,23 @@ export class HealthFleet {
   private readonly clock: Clock.Clock
   private readonly deadlineMs: number
   private disabled = NONE
+  private readonly load = { sending: 0 }
+  private slots = 0
+  /** Called when more can be sent at once than before. */
+  onCapacity: () => void = () => {}
 
   constructor(config: DispatcherConfig, clock: Clock.Clock) {
     this.clock = clock
     this.deadlineMs = config.deadlineMs
-    const watcher = { onDisabled: this.onDisabled, onEnabled: () => this.recount() }
-    this.monitors = config.endpoints.map((endpoint) => new HealthMonitor(endpoint, clock, watcher))
+    const watcher = {
+      onDisabled: this.onDisabled,
+      onEnabled: () => this.recount(),
+      onCapacity: () => this.countSlots(),
+      load: this.load
+    }
+    const bounds = concurrencyBounds(config.endpoints, systemLimits)
+    this.monitors = config.endpoints.map((endpoint, i) => new HealthMonitor(endpoint, clock, watcher, bounds[i]!))
+    this.countSlots()
   }
 
   /** The endpoints not to be used: those given, and those that are disabled. */
@@ -41,6 +54,22 @@ export class HealthFleet {
   /** Lets an endpoint's worker know at once what its health has become. */
   apply(endpoint: string): Effect.Effect<void> {
     return this.monitors.find((monitor) => monitor.name === endpoint)?.apply ?? Effect.void
+  }
+
+  /** Sends under way, over all endpoints. */
+  get sending(): number {
+    return this.load.sending
+  }
+
+  /** Most sends at once, over the endpoints that take requests now; over all when none does. */
+  get capacity(): number {
+    return this.slots
+  }
+
+  private countSlots(): void {
+    const open = this.monitors.reduce((sum, monitor) => sum + monitor.capacity, 0)
+    this.slots = open > 0 ? open : this.monitors.reduce((sum, monitor) => sum + monitor.concurrency, 0)
+    this.onCapacity()
   }
 
   private recount(): void {

@@ -10,6 +10,7 @@ import { verdictOf } from "../../domain/genai/health/Verdict.ts"
 import type { ProviderFailure } from "../../domain/providers/Provider.ts"
 import * as RateLimitHeaders from "../../domain/providers/RateLimitHeaders.ts"
 import type { RateLimits, WorkerControl } from "../../services/Dispatcher.ts"
+import type { ConcurrencyBound } from "./ConcurrencyBounds.ts"
 
 /** Coolings shorter than this are part of everyday life with rate limits: they are said at debug level. */
 const SAID_FROM_MS = 10_000
@@ -26,6 +27,10 @@ export interface HealthWatcher {
   readonly onDisabled: Effect.Effect<void>
   /** It may take requests again. */
   readonly onEnabled: () => void
+  /** It takes more or fewer requests at once than before, or none. */
+  readonly onCapacity: () => void
+  /** Sends under way, of all. */
+  readonly load: { sending: number }
 }
 
 /**
@@ -41,7 +46,7 @@ export class HealthMonitor {
   private control: WorkerControl | undefined = undefined
   /** What the worker was told last. */
   private isOpen = true
-  private concurrency: number
+  private told: number
   private requestsPerMinute: number | undefined = undefined
   /** What was said last. */
   private said: HealthState = "up"
@@ -49,16 +54,19 @@ export class HealthMonitor {
   /** What the endpoint itself told; `undefined`: nothing, or nothing that was asked for. */
   private learned: number | undefined = undefined
   private isFlushing = false
+  private readonly bound: ConcurrencyBound
+  private isBoundSaid = false
   /** Open while the worker is to be told something. */
   private readonly changed = Latch.makeUnsafe()
 
-  constructor(endpoint: EndpointConfig, clock: Clock.Clock, watcher: HealthWatcher) {
+  constructor(endpoint: EndpointConfig, clock: Clock.Clock, watcher: HealthWatcher, bound: ConcurrencyBound) {
     this.name = endpoint.name
     this.endpoint = endpoint
     this.clock = clock
     this.watcher = watcher
-    this.health = new EndpointHealth(endpoint)
-    this.concurrency = endpoint.concurrency
+    this.bound = bound
+    this.health = new EndpointHealth({ ...endpoint, concurrency: bound.concurrency })
+    this.told = endpoint.concurrency
   }
 
   get state(): HealthState {
@@ -74,6 +82,16 @@ export class HealthMonitor {
     return this.lastFailure
   }
 
+  /** Most requests at once, now, when it takes requests. */
+  get concurrency(): number {
+    return this.told
+  }
+
+  /** Most requests at once, now; 0 while it takes none. */
+  get capacity(): number {
+    return this.isOpen ? this.told : 0
+  }
+
   /** When it takes requests again, in Unix milliseconds; 0 when it does now, infinite when nobody knows. */
   availableAtMs(nowMs: number): number {
     return this.health.availableAtMs(nowMs)
@@ -86,12 +104,14 @@ export class HealthMonitor {
 
   /** A request is sent. */
   sent(): Ticket {
+    this.watcher.load.sending++
     if (this.health.isRecovering) this.changed.openUnsafe()
     return this.health.sent()
   }
 
   /** An answer came, with these headers. */
   answered(ticket: Ticket, sentAtMs: number, nowMs: number, headers: Readonly<Record<string, string>>): void {
+    this.watcher.load.sending--
     if (this.health.answered(ticket, sentAtMs, nowMs)) this.changed.openUnsafe()
     const limits = RateLimitHeaders.read(headers, nowMs)
     if (limits !== undefined) this.learn(limits, nowMs)
@@ -101,6 +121,7 @@ export class HealthMonitor {
    * The send failed. `disables`: what the endpoint refuses is its own, so that it would refuse others too. Default: true.
    */
   failed(ticket: Ticket, failure: ProviderFailure, sentAtMs: number, disables = true): void {
+    this.watcher.load.sending--
     const now = this.now()
     const { disable, ...verdict } = verdictOf(failure.reason, now)
     if (!this.isDisabled) this.lastFailure = failure
@@ -110,6 +131,7 @@ export class HealthMonitor {
 
   /** The send was given up by its caller. */
   aborted(ticket: Ticket): void {
+    this.watcher.load.sending--
     if (this.health.aborted(ticket)) this.changed.openUnsafe()
   }
 
@@ -153,9 +175,9 @@ export class HealthMonitor {
       if (control === undefined) return Effect.void
       const now = this.now()
       const steps: Array<Effect.Effect<void>> = []
-      if (health.concurrency !== this.concurrency) {
-        this.concurrency = health.concurrency
-        steps.push(control.setConcurrency(this.concurrency))
+      if (health.concurrency !== this.told) {
+        this.told = health.concurrency
+        steps.push(control.setConcurrency(this.told), this.sayBound)
       }
       if (this.learned !== this.requestsPerMinute) {
         this.requestsPerMinute = this.learned
@@ -167,6 +189,7 @@ export class HealthMonitor {
         this.isOpen = isOpen
         steps.push(control.setOpen(isOpen))
       }
+      if (steps.length > 0) steps.push(Effect.sync(this.watcher.onCapacity))
       const state = health.state(now)
       if (state !== this.said) {
         if (state === "disabled") steps.push(this.watcher.onDisabled)
@@ -175,6 +198,16 @@ export class HealthMonitor {
       return Effect.all(steps, { discard: true })
     })
   )
+
+  /** Once, when it would grow further. */
+  private get sayBound(): Effect.Effect<void> {
+    const { concurrency, heldBy } = this.bound
+    if (heldBy === undefined || this.isBoundSaid || this.told < concurrency) return Effect.void
+    this.isBoundSaid = true
+    return Effect.logWarning(
+      `endpoint ${JSON.stringify(this.name)} is held at ${concurrency} requests at once: ${heldBy}`
+    )
+  }
 
   /** The limits that the user has set, else those that the endpoint told. */
   private get limits(): RateLimits {

@@ -5,6 +5,7 @@
 import type { BreakerConfig } from "../../config/DispatcherConfig.ts"
 import type { HintSource } from "../GenAiError.ts"
 import { AdaptiveConcurrency } from "./AdaptiveConcurrency.ts"
+import { AutoConcurrency } from "./AutoConcurrency.ts"
 import { CircuitBreaker, type Ticket } from "./CircuitBreaker.ts"
 import type { Disabling, Verdict } from "./Verdict.ts"
 
@@ -22,19 +23,22 @@ export interface HealthOptions {
   /** The full concurrency; a whole number, at least 1. */
   readonly concurrency: number
   readonly adaptiveConcurrency: boolean
+  /** Whether to start low and find what does best; then `concurrency` is only a bound. */
+  readonly autoConcurrency: boolean
 }
 
 /** One endpoint's health. Each `sent` is followed by exactly one `answered`, `failed` or `aborted`. */
 export class EndpointHealth {
   private readonly breaker: CircuitBreaker
-  private readonly adaptive: AdaptiveConcurrency | undefined
+  private readonly adaptive: AdaptiveConcurrency | AutoConcurrency | undefined
   private coolingUntil = 0
   private coolingHint: HintSource | undefined = undefined
   private disabling: Disabling | undefined = undefined
 
   constructor(options: HealthOptions) {
     this.breaker = new CircuitBreaker(options.breaker, options.concurrency)
-    this.adaptive = options.adaptiveConcurrency ? new AdaptiveConcurrency(options.concurrency) : undefined
+    if (options.autoConcurrency) this.adaptive = new AutoConcurrency(options.concurrency)
+    else if (options.adaptiveConcurrency) this.adaptive = new AdaptiveConcurrency(options.concurrency)
   }
 
   state(nowMs: number): HealthState {

@@ -5,7 +5,8 @@ import { EndpointHealth } from "../../../../src/domain/genai/health/EndpointHeal
 import type { Verdict } from "../../../../src/domain/genai/health/Verdict.ts"
 
 const breaker = { failures: 3, windowMs: 10_000, openMs: 5_000 }
-const make = (adaptiveConcurrency = false) => new EndpointHealth({ breaker, concurrency: 32, adaptiveConcurrency })
+const make = (adaptiveConcurrency = false) =>
+  new EndpointHealth({ breaker, concurrency: 32, adaptiveConcurrency, autoConcurrency: false })
 
 const FAULT: Verdict = { retry: "anywhere", sign: "fault" }
 const CONGESTION: Verdict = { retry: "anywhere", sign: "congestion" }
