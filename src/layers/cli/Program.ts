@@ -13,7 +13,7 @@ export const version = (): string => {
   for (let folder = import.meta.dirname; folder !== path.dirname(folder); folder = path.dirname(folder)) {
     const text = readIfThere(path.join(folder, "package.json"))
     const manifest =
-      text === undefined ? Option.none() : Schema.decodeUnknownOption(Schema.fromJsonString(Manifest))(text)
+      text === undefined ? Option.none() : Schema.decodeOption(Schema.fromJsonString(Manifest))(text)
     if (Option.isSome(manifest)) return manifest.value.version
   }
   return "unknown"
