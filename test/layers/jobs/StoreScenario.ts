@@ -35,7 +35,7 @@ const Step = Schema.Struct({
   wait: Count(0, 3)
 })
 
-export const Scenario = Schema.Array(Step).check(Schema.isBetweenLength(1, 60))
+export const Scenario = Schema.Array(Step).check(Schema.isBetweenLength(15, 60))
 
 const OWNERS = ["a", "b", ""]
 const MAX_PENDING = 7
@@ -86,7 +86,8 @@ export const play = (stores: ReadonlyArray<Store>, steps: typeof Scenario.Type) 
       const holder = `instance ${who}`
       const claim = claims[pick % Math.max(1, claims.length)] ?? { id: idOf(pick), run: 1 }
       const some = claims.slice(pick % Math.max(1, claims.length)).slice(0, many)
-      const id = idOf(pick % (created + 2))
+      // Half of the time a job that was taken up: it may run, or have ended.
+      const id = pick % 4 < 2 ? claim.id : idOf(pick % (created + 2))
       const outcome = pick % 2 === 0 ? completed(pick) : failed(pick)
       switch (op) {
         case "create": {

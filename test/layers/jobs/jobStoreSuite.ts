@@ -179,6 +179,22 @@ export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void
       })
     )
 
+    it.live("leaves a job as it ended when it is cancelled after that", () =>
+      Effect.gen(function* () {
+        const store = yield* single
+        yield* store.create([specOf(1), specOf(2)], max)
+        yield* store.claim({ limit: 1, ...claimOptions })
+        yield* store.end([{ id: idOf(1), run: 1, outcome: completed(1), nowMs: 20 }])
+        const before = yield* store.get(idOf(1))
+        const late = Option.getOrThrow(yield* store.cancel(idOf(1), 30))
+        assert.deepStrictEqual(late, { job: Option.getOrThrow(before), cancelled: false })
+        assert.deepStrictEqual(yield* store.get(idOf(1)), before)
+        assert.isTrue(Option.getOrThrow(yield* store.cancel(idOf(2), 30)).cancelled)
+        const twice = Option.getOrThrow(yield* store.cancel(idOf(2), 40))
+        assert.deepStrictEqual([twice.cancelled, twice.job.endedAtMs], [false, 30])
+      })
+    )
+
     it.live("takes back at the start what its name held, and no other's", () =>
       Effect.gen(function* () {
         const open = yield* fresh
