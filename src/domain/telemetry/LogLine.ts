@@ -5,7 +5,7 @@ type Value = string | number | boolean | undefined
 
 /** In the order in which they are written; what is not known is left out. */
 const fieldsOf = (record: RequestRecord): ReadonlyArray<readonly [name: string, value: Value]> => [
-  ["time", new Date(record.startedAtMs).toISOString()],
+  ["time", timeOf(record.startedAtMs)],
   ["id", record.id],
   ["method", record.method],
   ["route", record.route],
@@ -23,13 +23,27 @@ const fieldsOf = (record: RequestRecord): ReadonlyArray<readonly [name: string, 
   ["aborted", record.isAborted || undefined]
 ]
 
-/** One JSON object and a line feed. */
+/**
+ * One JSON object and a line feed: the fields above, spelled out. Put together from a list of pairs it takes three times as
+ * long, which is more than all counting of a request.
+ */
 export const jsonLine = (record: RequestRecord): string => {
-  let line = ""
-  for (const [name, value] of fieldsOf(record)) {
-    if (value === undefined) continue
-    line += `${line === "" ? "{" : ","}"${name}":${typeof value === "string" ? quoted(value) : value}`
-  }
+  let line = `{"time":"${timeOf(record.startedAtMs)}","id":${quoted(record.id)},"method":${nameOf(record.method)}`
+  line += `,"route":"${record.route}"`
+  if (record.key !== undefined) line += `,"key":${nameOf(record.key)}`
+  if (record.model !== undefined) line += `,"model":${nameOf(record.model)}`
+  if (record.endpoint !== undefined) line += `,"endpoint":${nameOf(record.endpoint)}`
+  line += `,"status":${record.status}`
+  if (record.problem !== undefined) line += `,"problem":${nameOf(record.problem)}`
+  if (record.attempts !== 0) line += `,"attempts":${record.attempts}`
+  const firstByte = rounded(record.firstByteMs)
+  if (firstByte !== undefined) line += `,"first_byte_ms":${firstByte}`
+  const duration = rounded(record.durationMs)
+  if (duration !== undefined) line += `,"duration_ms":${duration}`
+  if (record.inputTokens !== undefined) line += `,"input_tokens":${record.inputTokens}`
+  if (record.outputTokens !== undefined) line += `,"output_tokens":${record.outputTokens}`
+  if (record.isStreamed) line += ',"streamed":true'
+  if (record.isAborted) line += ',"aborted":true'
   return `${line}}\n`
 }
 
@@ -61,3 +75,29 @@ const quoted = (text: string): string =>
 /** To tenths. */
 const rounded = (ms: number | undefined): number | undefined =>
   ms === undefined || !Number.isFinite(ms) ? undefined : Math.round(ms * 10) / 10
+
+let second = Number.NaN
+let secondText = ""
+
+/** ISO 8601; the text of a second is kept for those that follow within it. */
+const timeOf = (unixMs: number): string => {
+  const now = Math.floor(unixMs / 1_000)
+  if (now !== second) {
+    second = now
+    secondText = new Date(now * 1_000).toISOString().slice(0, -"000Z".length)
+  }
+  return `${secondText}${String(Math.floor(unixMs - now * 1_000)).padStart(3, "0")}Z`
+}
+
+/** Most names that are kept. */
+const MOST_NAMES = 1_000
+const names = new Map<string, string>()
+
+/** A name that comes again and again, quoted. */
+const nameOf = (name: string): string => {
+  const known = names.get(name)
+  if (known !== undefined) return known
+  const text = quoted(name)
+  if (names.size < MOST_NAMES) names.set(name, text)
+  return text
+}
