@@ -11,18 +11,20 @@ import { stream } from "./GeminiStream.ts"
 import { json, streamHeaders } from "./Replies.ts"
 import { bearer, given, modelInPath, only } from "./Requests.ts"
 
-const MODELS = "/v1beta/models"
-const GENERATE = /^\/(?:v1|v1beta)\/models\/(.+):(generateContent|streamGenerateContent)$/
+const KEY = "x-goog-api-key"
+const MODELS = /^\/(v1|v1alpha|v1beta)\/models(?:\/(.+))?$/
+const GENERATE = /^\/(?:v1|v1alpha|v1beta)\/models\/(.+):(generateContent|streamGenerateContent)$/
 
 /**
- * `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`, both also below `/v1`;
- * `GET /v1beta/models` and `/v1beta/models/{model}`.
+ * `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`, `GET /v1beta/models` and
+ * `/v1beta/models/{model}`; all of them also below `/v1` and `/v1alpha`. Models below `/v1` are Gemini's when the API key is
+ * in Google's header: OpenAI's clients ask for theirs at the same paths.
  *
  * Without `alt=sse` Google's API streams one JSON array; that is refused, in words.
  */
 export const gemini: Dialect = {
   name: "gemini",
-  route: (method, path, search) => {
+  route: (method, path, search, headers = {}) => {
     const [, written, action] = GENERATE.exec(path) ?? []
     if (written !== undefined) {
       const model = modelInPath(written)
@@ -30,15 +32,16 @@ export const gemini: Dialect = {
         ? undefined
         : only("POST", method, generate(model, action === "streamGenerateContent", search))
     }
-    if (path === MODELS) return only("GET", method, { _tag: "ListModels" })
-    if (!path.startsWith(`${MODELS}/`)) return undefined
-    const model = modelInPath(path.slice(MODELS.length + 1))
+    const [, version, name] = MODELS.exec(path) ?? []
+    if (version === undefined || (version === "v1" && headers[KEY] === undefined)) return undefined
+    if (name === undefined) return only("GET", method, { _tag: "ListModels" })
+    const model = modelInPath(name)
     return model === undefined || OTHER_ACTION.test(model)
       ? undefined
       : only("GET", method, { _tag: "GetModel", model })
   },
   credential: (headers, search) =>
-    given(headers["x-goog-api-key"]) ?? given(new URLSearchParams(search).get("key")) ?? bearer(headers),
+    given(headers[KEY]) ?? given(new URLSearchParams(search).get("key")) ?? bearer(headers),
   decode,
   answer,
   stream,

@@ -44,6 +44,12 @@ describe("the routes of all dialects", () => {
     assert.deepStrictEqual(routed("GET /v1/models/c", headers), ["anthropic", { _tag: "GetModel", model: "c" }])
   })
 
+  it("are Gemini's where the API key is in Google's header", () => {
+    const headers = { "x-goog-api-key": "k" }
+    assert.deepStrictEqual(routed("GET /v1/models", headers), ["gemini", { _tag: "ListModels" }])
+    assert.deepStrictEqual(routed("GET /v1/models/g", headers), ["gemini", { _tag: "GetModel", model: "g" }])
+  })
+
   it("tell a wrong method from a path that is not there", () => {
     for (const [target, dialect] of [
       ["GET /v1/chat/completions", "openai"],
