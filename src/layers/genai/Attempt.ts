@@ -31,6 +31,8 @@ export class Call {
   readonly onSend: GenerateOptions["onSend"]
   /** Called when it is sent, with the endpoint's name. */
   onSent: ((endpoint: string) => void) | undefined = undefined
+  /** Set when it is ended because no endpoint is left for it. */
+  lost: AttemptFailed | undefined = undefined
   /** How the last attempt failed. */
   lastFailure: AttemptFailed | undefined = undefined
 

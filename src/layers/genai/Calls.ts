@@ -55,6 +55,12 @@ export class Calls {
   /** Calls that wait for their next attempt. */
   private resting = 0
   private onRoom: () => void = () => {}
+  /** Attempts of calls that may not use every endpoint, until they end. */
+  private readonly choosy = new Set<{
+    readonly call: Call
+    readonly attempts: number
+    readonly fiber: Fiber.Fiber<unknown, unknown>
+  }>()
   /** Done when requests that back off are to fail instead of being tried again. */
   private readonly discarded = Deferred.makeUnsafe<void>()
   /** Present once draining; done when no call is under way. */
@@ -77,6 +83,7 @@ export class Calls {
     this.clock = clock
     this.deadlines = new CallDeadlines(clock)
     this.schedule = backoff(config.retry)
+    fleet.onLoss = () => this.endLost()
   }
 
   /**
@@ -183,11 +190,18 @@ export class Calls {
     call: Call,
     attemptAt: (place: SubmitOptions) => Effect.Effect<A, AttemptFailed | NotSent | DispatchError>
   ): Effect.Effect<A, AttemptFailed | DispatchError> {
-    const attempt = Effect.suspend(() => {
+    const attempt = Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
       const exclude = this.fleet.excluding(call.exclude)
       const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
       if (lost !== undefined) return Effect.fail(lost)
-      return attemptAt({ session: call.session, avoid: call.avoid, exclude, onFull: call.onFull })
+      const sent = attemptAt({ session: call.session, avoid: call.avoid, exclude, onFull: call.onFull })
+      if (call.exclude.size === 0) return sent
+      const waiting = { call, attempts: call.attempts, fiber }
+      this.choosy.add(waiting)
+      return Effect.onExitPrimitive(sent, () => {
+        this.choosy.delete(waiting)
+        return undefined
+      })
     })
     return Effect.catch(attempt, (failure) => this.retry(attempt, failure))
   }
@@ -195,8 +209,20 @@ export class Calls {
   /** No endpoint takes the call before its deadline: how it failed last, else how the endpoint did that has gone. */
   private whyLost(call: Call): AttemptFailed | undefined {
     if (call.lastFailure !== undefined) return call.lastFailure
-    const failure = this.fleet.culprit?.failure
-    return failure && new AttemptFailed({ ...failure, call, endpoint: this.fleet.culprit!.name, isRetryable: false })
+    const culprit = this.fleet.culprit(call.exclude)
+    if (culprit?.failure === undefined) return undefined
+    return new AttemptFailed({ ...culprit.failure, call, endpoint: culprit.name, isRetryable: false })
+  }
+
+  /** Ends the calls that wait for a turn although no endpoint that they may use will take them in time. */
+  private endLost(): void {
+    for (const { attempts, call, fiber } of [...this.choosy]) {
+      // Of those that have been sent meanwhile an answer may come.
+      if (call.attempts > attempts) continue
+      if (this.fleet.isAvailableBefore(call.deadlineAt, this.fleet.excluding(call.exclude))) continue
+      call.lost = this.whyLost(call)
+      if (call.lost !== undefined) fiber.interruptUnsafe()
+    }
   }
 
   private readonly retry = Effect.fnUntraced(function* <A>(

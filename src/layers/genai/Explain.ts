@@ -13,6 +13,7 @@ export const settled = <A>(
 ): Exit.Exit<A, GenAiError> => {
   if (Exit.isSuccess(exit)) return Exit.succeed(exit.value)
   if (isLate && Exit.hasInterrupts(exit)) return Exit.fail(tooLate(call))
+  if (call.lost !== undefined && Exit.hasInterrupts(exit)) return Exit.fail(explain(call, call.lost))
   return Exit.mapError(exit, (error) => explain(call, error))
 }
 

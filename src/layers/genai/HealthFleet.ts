@@ -18,6 +18,8 @@ export class HealthFleet {
   private slots = 0
   /** Called when more can be sent at once than before. */
   onCapacity: () => void = () => {}
+  /** Called when an endpoint has been disabled: requests that may not use the others may wait in vain. */
+  onLoss: () => void = () => {}
 
   constructor(config: DispatcherConfig, clock: Clock.Clock) {
     this.clock = clock
@@ -26,6 +28,10 @@ export class HealthFleet {
       onDisabled: this.onDisabled,
       onEnabled: () => this.recount(),
       onCapacity: () => this.countSlots(),
+      hasOther: (monitor: HealthMonitor) => {
+        const now = clock.currentTimeMillisUnsafe()
+        return this.monitors.some((other) => other !== monitor && other.mayServe(now))
+      },
       load: this.load
     }
     const bounds = concurrencyBounds(config.endpoints, systemLimits)
@@ -45,9 +51,9 @@ export class HealthFleet {
     return this.monitors.some((monitor) => !exclude.has(monitor.name) && monitor.availableAtMs(now) < timeMs)
   }
 
-  /** The endpoint that a request may be told of when no endpoint takes it: one that is disabled if there is one. */
-  get culprit(): HealthMonitor | undefined {
-    const failed = this.monitors.filter((monitor) => monitor.failure !== undefined)
+  /** The endpoint that a request may be told of when none of those that it may use takes it: a disabled one if there is one. */
+  culprit(exclude: ReadonlySet<string>): HealthMonitor | undefined {
+    const failed = this.monitors.filter(({ failure, name }) => failure !== undefined && !exclude.has(name))
     return failed.find((monitor) => monitor.isDisabled) ?? failed[0]
   }
 
@@ -84,6 +90,7 @@ export class HealthFleet {
       const isLost =
         this.disabled.size === this.monitors.length &&
         !this.isAvailableBefore(this.clock.currentTimeMillisUnsafe() + this.deadlineMs, NONE)
+      this.onLoss()
       return isLost ? Effect.forEach(this.monitors, (monitor) => monitor.flush, { discard: true }) : Effect.void
     })
   }

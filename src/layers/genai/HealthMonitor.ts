@@ -29,6 +29,8 @@ export interface HealthWatcher {
   readonly onEnabled: () => void
   /** It takes more or fewer requests at once than before, or none. */
   readonly onCapacity: () => void
+  /** Whether another endpoint than this one may well take the requests. */
+  readonly hasOther: (monitor: HealthMonitor) => boolean
   /** Sends under way, of all. */
   readonly load: { sending: number }
 }
@@ -56,6 +58,9 @@ export class HealthMonitor {
   private isFlushing = false
   private readonly bound: ConcurrencyBound
   private isBoundSaid = false
+  /** Whether it has ever been reached. */
+  private isKnown = false
+  private isMissingSaid = false
   /** Open while the worker is to be told something. */
   private readonly changed = Latch.makeUnsafe()
 
@@ -75,6 +80,11 @@ export class HealthMonitor {
 
   get isDisabled(): boolean {
     return this.health.disabled !== undefined
+  }
+
+  /** Whether nothing speaks against it now: it takes requests, and has been reached or not been tried. */
+  mayServe(nowMs: number): boolean {
+    return this.allows(nowMs) && (this.isKnown || this.lastFailure === undefined)
   }
 
   /** The failure that its state comes from; `undefined` when it has not failed yet. */
@@ -112,6 +122,7 @@ export class HealthMonitor {
   /** An answer came, with these headers. */
   answered(ticket: Ticket, sentAtMs: number, nowMs: number, headers: Readonly<Record<string, string>>): void {
     this.watcher.load.sending--
+    this.isKnown = true
     if (this.health.answered(ticket, sentAtMs, nowMs)) this.changed.openUnsafe()
     const limits = RateLimitHeaders.read(headers, nowMs)
     if (limits !== undefined) this.learn(limits, nowMs)
@@ -125,8 +136,11 @@ export class HealthMonitor {
     const now = this.now()
     const { disable, ...verdict } = verdictOf(failure.reason, now)
     if (!this.isDisabled) this.lastFailure = failure
-    const whole = disable !== undefined && disables ? { ...verdict, disable } : verdict
-    if (this.health.failed(ticket, whole, sentAtMs, now)) this.changed.openUnsafe()
+    const isNews = this.isMissing(failure)
+    // Nothing tells of an outage that will pass; and pauses help nobody when there is nothing else to send to.
+    const sign = isNews && !this.watcher.hasOther(this) ? "neutral" : verdict.sign
+    const whole = { ...verdict, sign, ...(disable !== undefined && disables ? { disable } : {}) }
+    if (this.health.failed(ticket, whole, sentAtMs, now) || (isNews && !this.isMissingSaid)) this.changed.openUnsafe()
   }
 
   /** The send was given up by its caller. */
@@ -184,12 +198,13 @@ export class HealthMonitor {
         steps.push(control.setLimits(this.limits))
         steps.push(Effect.logDebug(`endpoint "${this.name}" tells its limit: ${this.learned} requests per minute`))
       }
+      if (!this.isKnown) steps.push(this.sayMissing)
       const isOpen = health.allows(now) || this.isFlushing
       if (isOpen !== this.isOpen) {
         this.isOpen = isOpen
         steps.push(control.setOpen(isOpen))
       }
-      if (steps.length > 0) steps.push(Effect.sync(this.watcher.onCapacity))
+      steps.push(Effect.sync(this.watcher.onCapacity))
       const state = health.state(now)
       if (state !== this.said) {
         if (state === "disabled") steps.push(this.watcher.onDisabled)
@@ -216,6 +231,21 @@ export class HealthMonitor {
 
   private now(): number {
     return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Whether it has never been reached so far: a wrong address, rather than an outage. */
+  private isMissing({ reason }: ProviderFailure): boolean {
+    const isReached = reason._tag === "TimedOut" ? reason.phase !== "connect" : reason._tag !== "ConnectionFailed"
+    if (isReached) this.isKnown = true
+    return !this.isKnown
+  }
+
+  private get sayMissing(): Effect.Effect<void> {
+    if (this.isKnown || this.isMissingSaid || this.lastFailure === undefined) return Effect.void
+    this.isMissingSaid = true
+    return Effect.logWarning(
+      `endpoint ${JSON.stringify(this.name)} has never been reached: ${this.lastFailure.message}`
+    )
   }
 
   private learn(status: RateLimitHeaders.RateLimitStatus, nowMs: number): void {
