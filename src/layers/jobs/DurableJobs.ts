@@ -57,14 +57,13 @@ export const make = Effect.fnUntraced(function* (
     concurrency,
     maxAttempts: options.maxAttempts
   })
-  const deliveries = yield* Webhooks.make(options.webhooks)
+  yield* Webhooks.make(options.webhooks)
   yield* Effect.suspend(() => store.purge(now() - ttlMs)).pipe(
     Effect.catch((error) => Effect.logWarning(`Jobs whose time is over cannot be forgotten: ${error.message}`)),
     Effect.delay(PURGE),
     Effect.forever,
     Effect.forkScoped
   )
-  yield* Effect.forkScoped(deliveries)
 
   const check = (job: NewJob): Problem | undefined => {
     if (runner.isDraining) return draining

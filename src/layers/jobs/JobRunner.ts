@@ -161,7 +161,8 @@ export class JobRunner {
     const running: Running = { claim, watch, fiber: undefined, isLost: false }
     this.running.set(job.id, running)
     watch.begin(job)
-    return Effect.map(Effect.forkDetach(this.run(running)), (fiber) => {
+    // At once: a fiber that is interrupted before it has begun would not give its job back.
+    return Effect.map(Effect.forkDetach(this.run(running), { startImmediately: true }), (fiber) => {
       running.fiber = fiber
       if (running.isLost) fiber.interruptUnsafe()
     })

@@ -38,11 +38,11 @@ export type Resolve = (
 
 const resolveByDns: Resolve = (hostname, options, done) => dnsLookup(hostname, { ...options, all: true }, done)
 
-/** Gives the work of delivering, for as long as the scope. */
+/** Delivers as long as the scope. */
 export const make = Effect.fnUntraced(function* (
   config: WebhookConfig,
   resolve: Resolve = resolveByDns
-): Effect.fn.Return<Effect.Effect<never>, never, JobStore | Scope.Scope> {
+): Effect.fn.Return<void, never, JobStore | Scope.Scope> {
   const store = yield* JobStore
   const clock = yield* Clock.Clock
   const agent = yield* Effect.acquireRelease(
@@ -79,10 +79,11 @@ export const make = Effect.fnUntraced(function* (
     Effect.map((jobs) => jobs.length)
   )
 
-  return some.pipe(
+  yield* some.pipe(
     Effect.catch((error) => Effect.as(Effect.logWarning(`Webhooks cannot be delivered: ${error.message}`), 0)),
     Effect.flatMap((count) => (count === MOST_AT_ONCE ? Effect.yieldNow : Effect.sleep(POLL))),
-    Effect.forever
+    Effect.forever,
+    Effect.forkScoped
   )
 })
 
