@@ -99,6 +99,49 @@ describe("help", () => {
   )
 })
 
+describe("serve", () => {
+  const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+    [["serve", "--prot", "1"], "There is no flag --prot; did you mean --port?"],
+    [["serve", "--request-log", "xml"], "--request-log cannot be xml; it must be json, text or none."],
+    [["serve", "--grace", "5"], "--grace cannot be 5; it must be a number with a unit, such as 500ms, 30s or 2m."],
+    [["serve", "prompts.jsonl"], "There is one word too many: prompts.jsonl."]
+  ]
+  for (const [args, sentence] of cases) {
+    it.effect(`answers ${args.join(" ")} with one sentence and exit code 2`, () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* runCli(...args), {
+          code: 2,
+          out: "",
+          err: `error: ${sentence}\nSee genai-dispatcher serve --help\n`
+        })
+      })
+    )
+  }
+
+  it.effect("lists every flag with its default", () =>
+    Effect.gen(function* () {
+      const { code, err, out } = yield* runCli("serve", "--help")
+      assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+      const text = out.replaceAll(/\s+/g, " ")
+      assert.match(text, /--host ADDRESS [^-]+Default: 127\.0\.0\.1/)
+      assert.match(text, /--port N [^-]+Default: 8080/)
+      assert.match(text, /--no-auth Ask nobody/)
+      assert.match(text, /--grace TIME How long .+ in flight\. Default: 30s/)
+      assert.match(text, /--endpoint ENDPOINT/)
+    })
+  )
+
+  it.effect("refuses to let everybody on a network in unless that is asked for", () =>
+    Effect.gen(function* () {
+      for (const host of ["0.0.0.0", "::", "192.0.2.1", "host.test"]) {
+        const { code, err, out } = yield* runCli("serve", "--endpoint", "http://h", "--host", host)
+        assert.deepStrictEqual({ code, out }, { code: 2, out: "" })
+        assert.match(err, new RegExp(`^error: Everybody who reaches ${host} could .* --no-auth\\.\n$`))
+      }
+    })
+  )
+})
+
 describe("configuration", () => {
   it.effect("is found wrong before any file is looked at", () =>
     Effect.gen(function* () {
