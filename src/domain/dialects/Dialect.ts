@@ -80,13 +80,13 @@ export interface Dialect {
   /**
    * The route of a method and a path (without query), `MethodNotAllowed` for a path of this dialect with another method,
    * `undefined` for paths of others. `search` is the query with its `?`, or empty; `headers` (names in lower case) tell apart
-   * what two dialects have at one path.
+   * what two dialects have at one path: which of them are there is all that counts.
    */
   readonly route: (
     method: string,
     path: string,
     search: string,
-    headers?: RequestHeaders
+    headers?: Readonly<Record<string, unknown>>
   ) => Route | "MethodNotAllowed" | undefined
   /** The API key in the headers (names in lower case) or the query. */
   readonly credential: (headers: RequestHeaders, search: string) => string | undefined
