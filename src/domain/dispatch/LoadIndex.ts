@@ -7,6 +7,7 @@
  * queueing. So equals are chosen in exact shares. A worker that was not among the equals for a while is not made up to for
  * it: its due time starts from where the rotation is.
  */
+import { Tournament } from "./Tournament.ts"
 
 /** Where a subset of the workers is chosen from; made once for each set, see `subsetOf`. */
 export interface Subset {
@@ -23,8 +24,17 @@ export const subsetOf = (count: number, accept: (index: number) => boolean): Sub
   return { has, members }
 }
 
-/** Up to so many members of a subset are looked at one by one: quicker than to search the tree. */
-const FEW = 32
+/** Up to so many members of a subset are looked at one by one. */
+const FEW = 16
+
+/** Most subsets that are kept in order, each at the cost of the changes of its members; the others are looked through. */
+const MOST_SUBSETS = 64
+
+interface Kept {
+  readonly subset: Subset
+  readonly tournament: Tournament
+  usedAt: number
+}
 
 export class LoadIndex {
   private readonly weights: Float64Array
@@ -34,9 +44,11 @@ export class LoadIndex {
   private readonly due: Float64Array
   /** Due time of the latest choice: where the rotation is. */
   private time = 0
-  /** The leaves stand from `size` on; node n has the better of 2n and 2n + 1. -1 where there is nobody. */
-  private readonly winners: Int32Array
-  private readonly size: number
+  private readonly all: Tournament
+  /** Subsets that were asked for once, and those asked for more often. */
+  private readonly seen = new WeakSet<Subset>()
+  private readonly kept = new Map<Subset, Kept>()
+  private uses = 0
 
   /** Groups count from 0, the higher the better. All start without load and with room. */
   constructor(weights: ReadonlyArray<number>, groups: ReadonlyArray<number>) {
@@ -45,11 +57,11 @@ export class LoadIndex {
     this.groups = Int32Array.from(groups)
     this.loads = new Float64Array(count)
     this.due = this.weights.map((weight) => 0.5 / weight)
-    this.size = 1
-    while (this.size < count) this.size *= 2
-    this.winners = new Int32Array(2 * this.size).fill(-1)
-    for (let index = 0; index < count; index++) this.winners[this.size + index] = index
-    for (let node = this.size - 1; node > 0; node--) this.play(node)
+    this.all = new Tournament(
+      weights.map((_, index) => index),
+      count,
+      this.better
+    )
   }
 
   /** The worker has so much load now, and room or none. */
@@ -57,7 +69,7 @@ export class LoadIndex {
     const relative = hasRoom ? load / this.weights[index]! : Number.POSITIVE_INFINITY
     if (relative === this.loads[index]) return
     this.loads[index] = relative
-    this.replay(index)
+    this.changed(index)
   }
 
   /** The worker was chosen: its next turn among equals is due later. */
@@ -65,7 +77,7 @@ export class LoadIndex {
     const due = Math.max(this.due[index]!, this.time)
     this.time = due
     this.due[index] = due + 1 / this.weights[index]!
-    this.replay(index)
+    this.changed(index)
   }
 
   /** Whether the rotation prefers one to the other among equals. */
@@ -75,7 +87,7 @@ export class LoadIndex {
 
   /** The best worker with room, -1 when there is none. */
   best(): number {
-    const winner = this.winners[1]!
+    const { winner } = this.all
     return winner !== -1 && this.hasRoom(winner) ? winner : -1
   }
 
@@ -83,8 +95,35 @@ export class LoadIndex {
   bestOf(subset: Subset): number {
     const winner = this.best()
     if (winner === -1 || subset.has[winner] === 1) return winner
-    const found = subset.members.length <= FEW ? this.scan(subset.members) : this.search(1, subset.has, -1)
+    const found = this.bestMember(subset)
     return found !== -1 && this.hasRoom(found) ? found : -1
+  }
+
+  private bestMember(subset: Subset): number {
+    if (subset.members.length <= FEW) return this.scan(subset.members)
+    const kept = this.kept.get(subset) ?? this.keep(subset)
+    if (kept === undefined) return this.scan(subset.members)
+    kept.usedAt = ++this.uses
+    return kept.tournament.winner
+  }
+
+  /** A subset that is asked for again is kept in order from now on; the one that was asked for longest ago makes place. */
+  private keep(subset: Subset): Kept | undefined {
+    if (!this.seen.has(subset)) {
+      this.seen.add(subset)
+      return undefined
+    }
+    if (this.kept.size === MOST_SUBSETS) {
+      const [oldest] = [...this.kept.values()].sort((a, b) => a.usedAt - b.usedAt)
+      if (oldest !== undefined) this.kept.delete(oldest.subset)
+    }
+    const kept = {
+      subset,
+      tournament: new Tournament(subset.members, this.weights.length, this.better),
+      usedAt: this.uses
+    }
+    this.kept.set(subset, kept)
+    return kept
   }
 
   private hasRoom(index: number): boolean {
@@ -97,20 +136,12 @@ export class LoadIndex {
     return best
   }
 
-  /** Only what could beat the best so far is looked into. */
-  private search(node: number, has: Uint8Array, best: number): number {
-    const winner = this.winners[node]!
-    if (winner === -1 || this.better(best, winner) !== winner) return best
-    if (has[winner] === 1) return winner
-    if (node >= this.size) return best
-    return this.search(2 * node + 1, has, this.search(2 * node, has, best))
-  }
-
   /** The better of two; -1 is worse than anybody. The lower index when there is nothing between them. */
-  private better(one: number, other: number): number {
+  private readonly better = (one: number, other: number): number => {
     if (one === -1 || other === -1) return one === -1 ? other : one
     const { loads, groups, due } = this
-    const [load, otherLoad] = [loads[one]!, loads[other]!]
+    const load = loads[one]!
+    const otherLoad = loads[other]!
     if (load === Number.POSITIVE_INFINITY || otherLoad === Number.POSITIVE_INFINITY) {
       return load <= otherLoad ? one : other
     }
@@ -120,16 +151,9 @@ export class LoadIndex {
     return Math.min(one, other)
   }
 
-  private play(node: number): void {
-    this.winners[node] = this.better(this.winners[2 * node]!, this.winners[2 * node + 1]!)
-  }
-
-  /** Plays the matches of a worker again, from its leaf up, as far as they can have another end. */
-  private replay(index: number): void {
-    for (let node = (this.size + index) >> 1; node > 0; node >>= 1) {
-      const before = this.winners[node]!
-      this.play(node)
-      if (before !== index && this.winners[node] === before) return
-    }
+  private changed(index: number): void {
+    this.all.changed(index)
+    if (this.kept.size === 0) return
+    for (const { tournament } of this.kept.values()) tournament.changed(index)
   }
 }

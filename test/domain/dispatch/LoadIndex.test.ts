@@ -66,6 +66,25 @@ describe("LoadIndex", () => {
     assert.strictEqual(index.bestOf(subsetOf(1_000, () => false)), -1)
   })
 
+  it("keeps to the loads in every subset that is asked for again and again, however many there are", () => {
+    const count = 200
+    const index = new LoadIndex(
+      Array.from({ length: count }, () => 1),
+      Array.from({ length: count }, () => 0)
+    )
+    const loads = new Array<number>(count).fill(0)
+    const subsets = Array.from({ length: 80 }, (_, at) => subsetOf(count, (worker) => (worker + at) % 4 === 0))
+    for (let round = 0; round < 4_000; round++) {
+      const subset = subsets[(round * 31) % subsets.length]!
+      const chosen = index.bestOf(subset)
+      assert.strictEqual(subset.has[chosen], 1)
+      assert.strictEqual(loads[chosen], Math.min(...[...subset.members].map((worker) => loads[worker]!)))
+      index.chose(chosen)
+      loads[chosen]! += 1
+      index.set(chosen, loads[chosen]!, true)
+    }
+  })
+
   it("does not make up to a worker for the time in which it had no room", () => {
     const index = new LoadIndex([1, 1], [0, 0])
     const choose = (times: number): ReadonlyArray<number> => {
