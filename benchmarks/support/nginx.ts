@@ -1,7 +1,7 @@
 /** nginx as the endpoint: it costs so little that what is measured is the client. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -63,6 +63,8 @@ export interface Nginx {
 
 export const startNginx = async (): Promise<Nginx> => {
   const folder = await mkdtemp(join(tmpdir(), "nginx-"))
+  // The workers of a root's nginx are nobody.
+  await chmod(folder, 0o755)
   const port = await freePort()
   await writeFile(join(folder, "events"), STREAM)
   await writeFile(join(folder, "nginx.conf"), configOf(folder, port))

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream"
 import type * as Clock from "effect/Clock"
 import type { Dialect, Reply, Route } from "../../domain/dialects/Dialect.ts"
 import { dialects } from "../../domain/dialects/Dialects.ts"
+import { isLoopback } from "../../domain/server/Loopback.ts"
 import { Problem } from "../../domain/server/Problem.ts"
 import type { RequestRecord, RouteName } from "../../domain/server/RequestRecord.ts"
 import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
@@ -64,7 +65,7 @@ export class Edge {
     response.on("error", ignore)
     const { path, search } = parseTarget(request.url ?? "/")
     const method = request.method ?? ""
-    const place = placeOf(method === "HEAD" ? "GET" : method, path, search)
+    const place = placeOf(method === "HEAD" ? "GET" : method, path, search, request.headers)
     const api = place === undefined ? apiRouteOf(method, path) : undefined
     const exchange = this.begin(request, response, place === undefined ? (api?.name ?? "unknown") : routeName(place))
     try {
@@ -131,7 +132,7 @@ export class Edge {
     beforeBody: (() => void) | undefined
   ): void {
     if (route === "MethodNotAllowed") {
-      this.wrongMethod(exchange, methodsOf(target.path, target.search), dialect.problem)
+      this.wrongMethod(exchange, methodsOf(target.path, target.search, exchange.request.headers), dialect.problem)
     } else if (!isDecodable(target.path)) this.refuse(exchange, wrongEscape, dialect.problem)
     else if (this.isForeignPage(exchange.request)) this.refuse(exchange, foreignPage, dialect.problem)
     else this.options.dialectHandler.handle(exchange, dialect, route, target.search, beforeBody)
@@ -173,14 +174,19 @@ export class Edge {
   }
 
   private isForeignPage({ headers: { origin } }: IncomingMessage): boolean {
-    return this.options.refusesPages && origin !== undefined && !isLoopback(origin)
+    return this.options.refusesPages && origin !== undefined && !isOfThisMachine(origin)
   }
 }
 
-const placeOf = (method: string, path: string, search: string): Place | undefined => {
+const placeOf = (
+  method: string,
+  path: string,
+  search: string,
+  headers: IncomingMessage["headers"]
+): Place | undefined => {
   let refused: Place | undefined
   for (const dialect of dialects) {
-    const route = dialect.route(method, path, search)
+    const route = dialect.route(method, path, search, headers)
     if (route === undefined) continue
     if (route !== "MethodNotAllowed") return { dialect, route }
     refused ??= { dialect, route }
@@ -190,9 +196,9 @@ const placeOf = (method: string, path: string, search: string): Place | undefine
 
 const METHODS = ["GET", "POST"]
 
-const methodsOf = (path: string, search: string): ReadonlyArray<string> =>
+const methodsOf = (path: string, search: string, headers: IncomingMessage["headers"]): ReadonlyArray<string> =>
   METHODS.filter((method) => {
-    const route = placeOf(method, path, search)?.route
+    const route = placeOf(method, path, search, headers)?.route
     return route !== undefined && route !== "MethodNotAllowed"
   }).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
 
@@ -224,7 +230,9 @@ const foreignPage = new Problem({
 })
 
 /** Whether an origin (RFC 6454) is this machine; `null` and nonsense are not. */
-const isLoopback = (origin: string): boolean =>
-  /^https?:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(origin)
+const isOfThisMachine = (origin: string): boolean => {
+  const host = /^https?:\/\/(?:([^/:@[\]]+)|\[([^/@[\]]+)\])(?::\d{1,5})?$/i.exec(origin)
+  return host !== null && isLoopback(host[1] ?? host[2] ?? "")
+}
 
 const ignore = (): void => {}

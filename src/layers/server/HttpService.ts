@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../domain/config/ServerConfig.ts"
 import { KeyRing } from "../../domain/server/KeyRing.ts"
+import { isLoopback } from "../../domain/server/Loopback.ts"
 import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
 import { HttpService, type HttpServiceError } from "../../services/HttpService.ts"
@@ -122,5 +123,3 @@ export const layer = (
 
 /** How long clients have to read that their requests were aborted. */
 const ABORT_MS = 1_000
-
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")
