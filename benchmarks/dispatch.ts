@@ -1,91 +1,159 @@
 /**
- * What a dispatch costs: `node benchmarks/dispatch.ts [jobs]`.
+ * What a dispatch costs, with metrics, interruption and least-loaded selection on: `npm run bench -- dispatch`.
  *
- * No-op jobs, 2,048 submitters at once, against p-queue and fastq in the same run. `at once` has a free slot for every
- * job and takes the fast way; `queued` has 256 slots over 8 workers, so that most jobs go through a queue and a lane's
- * fiber. Jobs answer immediately, or after a yield. Medians of `ROUNDS` rounds.
+ * `at once` has a free slot for every job and takes the fast way; `queued` has fewer slots than submitters, so that jobs
+ * go through a queue. Jobs answer immediately, or after a turn of the event loop: `Effect.yieldNow` here, `setImmediate`
+ * with p-queue and fastq, which is what `yieldNow` does.
  */
 import * as Effect from "effect/Effect"
+import * as fastq from "fastq"
+import PQueue from "p-queue"
 import { Dispatcher } from "../src/index.ts"
+import type { Benchmark, Case, Measurement } from "./support/Benchmark.ts"
+import { measure } from "./support/Measure.ts"
 
-const JOBS = Number(process.argv[2] ?? 200_000)
 const SUBMITTERS = 2_048
-const ROUNDS = 5
 
-const immediate = (n: number) => Effect.succeed(n)
-const yielding = (n: number) => Effect.as(Effect.yieldNow, n)
-
-interface Case {
-  readonly name: string
-  readonly handler: (n: number) => Effect.Effect<number>
-  readonly size: number
-  readonly concurrency: number
-  readonly sessions: number
+interface Size {
+  readonly quick: boolean
 }
 
-const CASES: ReadonlyArray<Case> = [
-  { name: "immediate, at once, 1 worker", handler: immediate, size: 1, concurrency: 4096, sessions: 0 },
-  { name: "immediate, at once, 8 workers", handler: immediate, size: 8, concurrency: 512, sessions: 0 },
-  { name: "yielding, at once, 8 workers", handler: yielding, size: 8, concurrency: 512, sessions: 0 },
-  { name: "yielding, queued, 8 workers", handler: yielding, size: 8, concurrency: 32, sessions: 0 },
-  { name: "yielding, queued, 1,000 workers", handler: yielding, size: 1_000, concurrency: 1, sessions: 0 },
-  { name: "yielding, at once, 100,000 sessions", handler: yielding, size: 8, concurrency: 512, sessions: 100_000 }
-]
+const jobsOf = ({ quick }: Size): number => (quick ? 10_000 : 200_000)
 
-/** Jobs per second: each submitter takes the next number until all are done. */
-const measure = (submit: (n: number) => Effect.Effect<unknown, unknown>) =>
-  Effect.gen(function* () {
-    let next = 0
-    const submitter: Effect.Effect<void, unknown> = Effect.whileLoop({
-      while: () => next < JOBS,
-      body: () => submit(next++),
-      step: () => {}
-    })
-    const startedAt = performance.now()
-    yield* Effect.forEach(Array.from({ length: SUBMITTERS }), () => submitter, {
-      concurrency: "unbounded",
-      discard: true
-    })
-    return (JOBS / (performance.now() - startedAt)) * 1000
+type Kind = "immediate" | "yielding"
+
+/** Each submitter takes the next number until all are done. */
+const withEffect = (submit: (job: number) => Effect.Effect<unknown, unknown>, jobs: number): Promise<number> => {
+  let next = 0
+  const submitter = Effect.whileLoop({ while: () => next < jobs, body: () => submit(next++), step: () => {} })
+  const all = Effect.forEach(Array.from({ length: SUBMITTERS }), () => submitter, {
+    concurrency: "unbounded",
+    discard: true
   })
+  return Effect.runPromise(Effect.as(all, jobs))
+}
 
-const median = (values: ReadonlyArray<number>): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+const withPromises = async (submit: (job: number) => Promise<unknown>, jobs: number): Promise<number> => {
+  let next = 0
+  const submitter = async (): Promise<void> => {
+    while (next < jobs) await submit(next++)
+  }
+  await Promise.all(Array.from({ length: SUBMITTERS }, submitter))
+  return jobs
+}
 
-const main = Effect.gen(function* () {
-  const results: Array<{ readonly case: string; readonly jobsPerSecond: number }> = []
-  const record = (name: string, rates: ReadonlyArray<number>): void => {
-    results.push({ case: name, jobsPerSecond: Math.round(median(rates)) })
-    console.log(`${name.padEnd(40)} ${Math.round(median(rates)).toLocaleString("en-US").padStart(12)} jobs/s`)
-  }
-  for (const baseline of [immediate, yielding]) {
-    const name = baseline === immediate ? "immediate" : "yielding"
-    record(
-      `no dispatcher, ${name}`,
-      yield* Effect.replicateEffect(
-        measure((n) => baseline(n)),
-        ROUNDS
-      )
-    )
-  }
-  for (const { name, handler, size, concurrency, sessions } of CASES) {
-    const rates = yield* Effect.scoped(
-      Effect.gen(function* () {
-        const dispatcher = yield* Dispatcher.makePool({
-          size,
-          concurrency,
-          handler,
-          affinity: { ttl: "1 hour", capacity: 2_000_000, onUnavailable: "wait" }
-        })
-        const submit =
-          sessions === 0
-            ? (n: number) => dispatcher.submit(n)
-            : (n: number) => dispatcher.submit(n, { session: `s${n % sessions}` })
-        return yield* Effect.replicateEffect(measure(submit), ROUNDS)
+/** The first round is for the compiler. */
+const warmed = async (work: (jobs: number) => Promise<number>, size: Size): Promise<Measurement> => {
+  await work(Math.floor(jobsOf(size) / 4))
+  return measure(() => work(jobsOf(size)))
+}
+
+const effectJob = (kind: Kind) =>
+  kind === "immediate"
+    ? (job: number): Effect.Effect<number> => Effect.succeed(job)
+    : (job: number): Effect.Effect<number> => Effect.as(Effect.yieldNow, job)
+
+const promiseJob = (kind: Kind) =>
+  kind === "immediate"
+    ? (job: number): Promise<number> => Promise.resolve(job)
+    : (job: number): Promise<number> => new Promise((resolve) => setImmediate(resolve, job))
+
+interface Pool {
+  readonly workers: number
+  readonly concurrency: number
+  readonly sessions?: number
+  /** Every request may go to a tenth of the workers only. */
+  readonly excludes?: boolean
+}
+
+const dispatch = (kind: Kind, pool: Pool, size: Size): Promise<Measurement> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const dispatcher = yield* Dispatcher.makePool({
+        size: pool.workers,
+        concurrency: pool.concurrency,
+        handler: effectJob(kind),
+        affinity: { ttl: "1 hour", capacity: 2_000_000, onUnavailable: "wait" }
       })
-    )
-    record(name, rates)
-  }
-})
+      const { sessions = 0 } = pool
+      const live = size.quick ? Math.min(sessions, 10_000) : sessions
+      const exclude = new Set(
+        Array.from({ length: pool.workers }, (_, at) => `worker-${at}`).filter((_, at) => at % 10)
+      )
+      const submit =
+        live > 0
+          ? (job: number) => dispatcher.submit(job, { session: `session-${(job * 7_919) % live}` })
+          : pool.excludes === true
+            ? (job: number) => dispatcher.submit(job, { exclude })
+            : (job: number) => dispatcher.submit(job)
+      // All sessions live before the first that counts.
+      yield* Effect.promise(() => withEffect(submit, live))
+      return yield* Effect.promise(() => warmed((jobs) => withEffect(submit, jobs), size))
+    }).pipe(Effect.scoped)
+  )
 
-await Effect.runPromise(main)
+/** A group is compared with p-queue at the same kind of jobs and the same number of slots. */
+const group = (kind: Kind, way: "at once" | "queued"): ReadonlyArray<Case> => {
+  const slots = way === "at once" ? 4_096 : 256
+  const name = (what: string): string => `${what}, ${kind}, ${way}`
+  const ours = (what: string, pool: Omit<Pool, "concurrency">): Case => ({
+    name: name(what),
+    group: name("jobs"),
+    run: (size) => dispatch(kind, { ...pool, concurrency: Math.max(1, Math.ceil(slots / pool.workers)) }, size)
+  })
+  const baselines: ReadonlyArray<Case> = [
+    {
+      name: name("p-queue"),
+      group: name("jobs"),
+      isBaseline: true,
+      run: (size) => {
+        const queue = new PQueue({ concurrency: slots })
+        const work = promiseJob(kind)
+        return warmed((jobs) => withPromises((job) => queue.add(() => work(job)), jobs), size)
+      }
+    },
+    {
+      name: name("fastq"),
+      group: name("jobs"),
+      run: (size) => {
+        const queue = fastq.promise(promiseJob(kind), slots)
+        return warmed((jobs) => withPromises((job) => queue.push(job), jobs), size)
+      }
+    },
+    {
+      name: name("no dispatcher"),
+      group: name("jobs"),
+      run: (size) => warmed((jobs) => withEffect(effectJob(kind), jobs), size)
+    }
+  ]
+  const pools = [ours("8 workers", { workers: 8 }), ours("1,000 workers", { workers: 1_000 })]
+  if (way === "queued") return [...baselines, ...pools]
+  return [
+    ...baselines,
+    ...pools,
+    ours("1,000 workers of which 100 may be used", { workers: 1_000, excludes: true }),
+    ours("1,000 sessions", { workers: 8, sessions: 1_000 }),
+    ours("100,000 sessions", { workers: 8, sessions: 100_000 }),
+    ours("1,000,000 sessions", { workers: 8, sessions: 1_000_000 })
+  ]
+}
+
+const kinds: ReadonlyArray<Kind> = ["immediate", "yielding"]
+
+export const benchmark: Benchmark = {
+  name: "dispatch",
+  workload: `200,000 jobs that do nothing, ${SUBMITTERS} submitters at once, 4,096 slots (at once) or 256 (queued)`,
+  operation: "job",
+  cases: kinds.flatMap((kind) => [...group(kind, "at once"), ...group(kind, "queued")]),
+  targets: kinds.flatMap((kind) => {
+    const atLeast = kind === "immediate" ? 2 : 1
+    const against = `p-queue, ${kind}, at once`
+    const target = (what: string, share: number) => ({
+      claim: `${what}, ${kind}: at least ${share * atLeast} x p-queue's rate`,
+      figure: (figures: { ratio: (name: string, other: string) => number }) =>
+        figures.ratio(`${what}, ${kind}, at once`, against),
+      atLeast: share * atLeast
+    })
+    return [target("8 workers", 1), target("1,000 workers", 0.8), target("1,000,000 sessions", 0.8)]
+  })
+}
