@@ -15,6 +15,9 @@ import type { ConcurrencyBound } from "./ConcurrencyBounds.ts"
 /** Coolings shorter than this are part of everyday life with rate limits: they are said at debug level. */
 const SAID_FROM_MS = 10_000
 
+/** Codes of connections that came to no server at all: a wrong port, host or network. */
+const NOBODY_THERE = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"])
+
 /** Timers do not go on for ever: longer waits are looked at again. */
 const LONGEST_SLEEP_MS = 3_600_000
 
@@ -235,8 +238,11 @@ export class HealthMonitor {
 
   /** Whether it has never been reached so far: a wrong address, rather than an outage. */
   private isMissing({ reason }: ProviderFailure): boolean {
-    const isReached = reason._tag === "TimedOut" ? reason.phase !== "connect" : reason._tag !== "ConnectionFailed"
-    if (isReached) this.isKnown = true
+    const isUnreached =
+      reason._tag === "ConnectionFailed"
+        ? NOBODY_THERE.has(reason.code)
+        : reason._tag === "TimedOut" && reason.phase === "connect"
+    if (!isUnreached) this.isKnown = true
     return !this.isKnown
   }
 
