@@ -148,7 +148,7 @@ export class StreamAttempt {
   /** Reads until there are events. */
   private reader(chunks: Chunks, decoder: StreamDecoder): Effect.Effect<Events, AttemptFailed> {
     const read: Effect.Effect<Events, AttemptFailed> = Effect.matchEffect(chunks, {
-      onSuccess: (bytes) => this.take(Arr.flatMap(bytes, (chunk) => decoder.push(chunk))) ?? read,
+      onSuccess: (bytes) => this.take(decoder.push(joined(bytes))) ?? read,
       onFailure: (error) => {
         if (!Cause.isDone(error)) return Effect.fail(this.broken(error))
         return this.take(decoder.end()) ?? Effect.fail(this.failed(NO_END))
@@ -203,6 +203,10 @@ export class StreamAttempt {
 }
 
 /** A provider's own events count from the first that is part of the answer: tool calls have no text, and must not wait. */
+/** Read as one: servers send an event to a chunk, and each piece of text costs as much to decode as a long one. */
+const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array>): Uint8Array =>
+  chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+
 const isAnswer = (event: ChatEvent): boolean =>
   event._tag === "RawEvent" ? !event.isOpening : event._tag !== "UsageReport"
 
