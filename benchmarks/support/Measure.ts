@@ -35,6 +35,8 @@ export interface ProcessOptions {
   readonly cwd?: string | undefined
   /** Exit codes that are fine. Default: 0. */
   readonly exitCodes?: ReadonlyArray<number> | undefined
+  /** Given the last 20,000 characters of its standard output and of its standard error, at its end. */
+  readonly onOutput?: ((text: string) => void) | undefined
   /** What is done while it runs, such as stopping it after a time. */
   readonly during?: ((pid: number) => Promise<void>) | undefined
 }
@@ -49,12 +51,16 @@ export const measureProcess = async (options: ProcessOptions): Promise<Measureme
     const startedAt = performance.now()
     const child = spawn(process.execPath, options.args, {
       cwd: options.cwd,
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env, NODE_OPTIONS: `--import=${HOOK}`, BENCHMARK_USAGE: folder }
     })
     let errors = ""
+    let output = ""
     child.stderr.on("data", (chunk) => {
-      errors = `${errors}${chunk}`.slice(-2_000)
+      errors = `${errors}${chunk}`.slice(-20_000)
+    })
+    child.stdout.on("data", (chunk) => {
+      output = `${output}${chunk}`.slice(-20_000)
     })
     const ended = new Promise<number | null>((resolve, reject) => {
       child.once("error", reject)
@@ -63,8 +69,9 @@ export const measureProcess = async (options: ProcessOptions): Promise<Measureme
     const [code] = await Promise.all([ended, child.pid === undefined ? undefined : options.during?.(child.pid)])
     const seconds = (performance.now() - startedAt) / 1_000
     if (code === null || !(options.exitCodes ?? [0]).includes(code)) {
-      throw new Error(`The process ended with ${code}: ${errors}`)
+      throw new Error(`The process ended with ${code}: ${errors.slice(-2_000)}`)
     }
+    options.onOutput?.(`${output}\n${errors}`)
     return { operations: options.operations, seconds, ...(await usageIn(folder)) }
   } finally {
     await rm(folder, { recursive: true, force: true })
