@@ -47,22 +47,21 @@ const cases = (sessions: number): ReadonlyArray<Case> => {
       group,
       isBaseline: true,
       run: async ({ quick }) => {
-        const lookUp = Effect.gen(function* () {
-          const cache = yield* Cache.makeWith((_session: string) => Effect.succeed(1), {
+        const cache = await Effect.runPromise(
+          Cache.makeWith((_session: string) => Effect.succeed(1), {
             capacity: 2_000_000,
             timeToLive: () => Duration.hours(1)
           })
-          return (count: number) => {
-            let turn = 0
-            const loop = Effect.whileLoop({
-              while: () => turn < count,
-              body: () => Cache.get(cache, nameOf(turn++, sessions)),
-              step: () => {}
-            })
-            return Effect.runPromise(Effect.as(loop, count))
-          }
-        })
-        const run = await Effect.runPromise(lookUp)
+        )
+        const run = (count: number): Promise<number> => {
+          let turn = 0
+          const loop = Effect.whileLoop({
+            while: () => turn < count,
+            body: () => Cache.get(cache, nameOf(turn++, sessions)),
+            step: () => {}
+          })
+          return Effect.runPromise(Effect.as(loop, count))
+        }
         await run(sessions)
         return measure(() => run(quick ? 10_000 : 1_000_000))
       }

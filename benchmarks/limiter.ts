@@ -38,6 +38,16 @@ const paceUnits = (events: number): number => {
   return events
 }
 
+const submitAll = (submit: (job: number) => Effect.Effect<number, unknown>, jobs: number): Promise<number> => {
+  let next = 0
+  const submitter = Effect.whileLoop({ while: () => next < jobs, body: () => submit(next++), step: () => {} })
+  const all = Effect.forEach(Array.from({ length: SUBMITTERS }), () => submitter, {
+    concurrency: "unbounded",
+    discard: true
+  })
+  return Effect.runPromise(Effect.as(all, jobs))
+}
+
 const dispatch = (
   quick: boolean,
   limits: RateLimits | undefined,
@@ -45,29 +55,12 @@ const dispatch = (
 ): Promise<Measurement> =>
   Effect.runPromise(
     Effect.gen(function* () {
-      const dispatcher = yield* Dispatcher.make({
+      const { submit } = yield* Dispatcher.make({
         workers: [{ name: "worker", limits, unitLimits, handler: (job: number) => Effect.succeed(job) }]
       })
-      const work = (jobs: number) => {
-        let next = 0
-        const submitter = Effect.whileLoop({
-          while: () => next < jobs,
-          body: () => dispatcher.submit(next++),
-          step: () => {}
-        })
-        return Effect.runPromise(
-          Effect.as(
-            Effect.forEach(Array.from({ length: SUBMITTERS }), () => submitter, {
-              concurrency: "unbounded",
-              discard: true
-            }),
-            jobs
-          )
-        )
-      }
       const jobs = quick ? 2_000 : 200_000
-      yield* Effect.promise(() => work(jobs / 4))
-      return yield* Effect.promise(() => measure(() => work(jobs)))
+      yield* Effect.promise(() => submitAll(submit, jobs / 4))
+      return yield* Effect.promise(() => measure(() => submitAll(submit, jobs)))
     }).pipe(Effect.scoped)
   )
 
