@@ -21,7 +21,7 @@ describe("the text", () => {
     assert.strictEqual(families.get("g")?.help, 'a "help"\nof\\two lines')
   })
 
-  it.prop("gives back every number", [Schema.Number], ([value]) => {
+  it.prop("gives back every number", [Schema.Union([Schema.Finite, Schema.Literals([0, 1e21, 1e-7])])], ([value]) => {
     assert.deepStrictEqual(
       valueOf(
         written((text) => text.gauge("g", "help", [[{}, value]])),
@@ -29,6 +29,18 @@ describe("the text", () => {
       ),
       value === 0 ? 0 : value
     )
+  })
+
+  it("gives back what is no finite number", () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      assert.deepStrictEqual(
+        valueOf(
+          written((text) => text.gauge("g", "help", [[{}, value]])),
+          "g"
+        ),
+        value
+      )
+    }
   })
 
   it("leaves out labels without a value and families without samples", () => {

@@ -301,7 +301,7 @@ describe("traces", () => {
       let served = 0
       yield* Effect.forEach(Array.from({ length: 1_500 }), () => Effect.map(serve(record()), () => served++), {
         discard: true
-      }).pipe(Effect.provide(layers(telemetry)), Effect.provide(Logger.layer([logger])))
+      }).pipe(Effect.provide(Layer.provide(layers(telemetry), Logger.layer([logger]))))
       assert.strictEqual(served, 1_500)
       assert.lengthOf(said, 1)
       assert.include(said[0], "ECONNREFUSED")
