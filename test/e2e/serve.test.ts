@@ -70,7 +70,7 @@ describe("SIGTERM", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it.live(`lets what runs end, takes nothing new, sums up and exits with 0 (${signal})`, () =>
       Effect.gen(function* () {
-        const sandbox = yield* SandboxServer.make({ latency: "fixed:1s" })
+        const sandbox = yield* SandboxServer.make({ latency: "fixed:3s" })
         const folder = yield* temporaryFolder
         const service = yield* serve(["--endpoint", `${sandbox.url},model=m`], { cwd: folder() })
         assert.strictEqual((yield* request(`${service.url}/health/ready`)).status, 200)
