@@ -12,8 +12,7 @@ const Manifest = Schema.Struct({ name: Schema.Literal(NAME), version: Schema.Str
 export const version = (): string => {
   for (let folder = import.meta.dirname; folder !== path.dirname(folder); folder = path.dirname(folder)) {
     const text = readIfThere(path.join(folder, "package.json"))
-    const manifest =
-      text === undefined ? Option.none() : Schema.decodeOption(Schema.fromJsonString(Manifest))(text)
+    const manifest = text === undefined ? Option.none() : Schema.decodeOption(Schema.fromJsonString(Manifest))(text)
     if (Option.isSome(manifest)) return manifest.value.version
   }
   return "unknown"
