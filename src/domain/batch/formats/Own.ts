@@ -59,8 +59,28 @@ const EXPECTED: Readonly<Record<string, string>> = {
 const decodeFields = Schema.decodeUnknownResult(Fields)
 const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
+/**
+ * Whether each field is absent or the text or number that it should be, as in nearly all rows: the schema would only say so
+ * too, and take much longer.
+ */
+function isPlain(row: JsonObject): row is Fields & JsonObject {
+  return (
+    row["messages"] === undefined &&
+    row["max_tokens"] === undefined &&
+    isText(row["input"]) &&
+    isText(row["system"]) &&
+    isText(row["model"]) &&
+    (isText(row["id"]) || Number.isFinite(row["id"])) &&
+    (isText(row["session"]) || Number.isFinite(row["session"])) &&
+    // JSON has numbers that are too large to be finite here.
+    (row["temperature"] === undefined || Number.isFinite(row["temperature"]))
+  )
+}
+
+const isText = (value: unknown): boolean => value === undefined || typeof value === "string"
+
 function readFields(row: JsonObject): Result.Result<Content, string> {
-  const decoded = decodeFields(row)
+  const decoded = isPlain(row) ? Result.succeed(row) : decodeFields(row)
   if (Result.isFailure(decoded)) return Result.fail(fieldError(row, toIssues(decoded.failure.issue).issues[0]?.path))
   const fields = decoded.success
   const { input, messages } = fields
