@@ -99,7 +99,10 @@ export interface SubmitOptions {
   readonly avoid?: ReadonlySet<string> | undefined
   /** Names of workers not to be used at all. */
   readonly exclude?: ReadonlySet<string> | undefined
-  /** What this submit does when every queue is full. Default: the pool's `onFull`. */
+  /**
+   * What this submit does when every queue is full. A closed worker is full when as many wait for it to open as its queue
+   * holds. Default: the pool's `onFull`.
+   */
   readonly onFull?: "wait" | "fail" | undefined
 }
 

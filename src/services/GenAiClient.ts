@@ -20,7 +20,7 @@ export interface GenerateOptions {
   readonly deadline?: Duration.Input | undefined
   /** Names of endpoints that this request must not be sent to. Default: none. */
   readonly exclude?: ReadonlySet<string> | undefined
-  /** What happens when every queue that may take it is full: wait for room, or fail with `Rejected` at once. Default: `wait`. */
+  /** What happens when every queue that may take it is full: wait for room, or fail with `Rejected` at once, unless it has been sent before. Default: `wait`. */
   readonly onFull?: "wait" | "fail" | undefined
   /** Called each time the request is sent, with the endpoint's name. */
   readonly onSend?: ((endpoint: string) => void) | undefined

@@ -115,6 +115,11 @@ export class Lane<Request, Response, Error> implements Candidate {
     return this.latency === undefined ? 0 : this.latency.read(this.now())
   }
 
+  /** How many jobs may wait for it to open. */
+  get standbyCapacity(): number {
+    return this.isOpen ? 0 : this.settings.queueCapacity
+  }
+
   /** Whether a job could be queued here; an empty queue of capacity 0 takes one job while a slot is free. */
   get hasRoom(): boolean {
     return (

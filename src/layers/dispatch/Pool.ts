@@ -223,7 +223,9 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
     const index = options === undefined ? this.best() : this.choose(job, options)
     if (index === NOBODY) return rejected(new NoWorker({}))
-    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail") return rejected(new QueueFull({}))
+    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail" && !this.mayStandBy(job, options)) {
+      return rejected(new QueueFull({}))
+    }
     this.active++
     const lane = this.lanes[index]
     if (lane?.tryStart(job)) return undefined
@@ -233,6 +235,18 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     else if (job.pinned !== undefined) this.lanes[job.pinned]!.waiting.add(job)
     else this.waiting.add(job)
     return undefined
+  }
+
+  /** A closed lane is not full: as many jobs may wait for it to open as its queue would hold. */
+  private mayStandBy(job: Job<Request>, options: SubmitOptions | undefined): boolean {
+    let places = 0
+    let waiting = this.waiting.size
+    for (const lane of this.lanes) {
+      waiting += lane.waiting.size
+      const isOther = job.pinned !== undefined && job.pinned !== lane.index
+      if (!isOther && options?.exclude?.has(lane.name) !== true) places += lane.standbyCapacity
+    }
+    return waiting < places
   }
 
   /** The lane for a job with options: -1 when none has room, `NOBODY` when none may ever have it. */

@@ -194,7 +194,9 @@ export class Calls {
       const exclude = this.fleet.excluding(call.exclude)
       const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
       if (lost !== undefined) return Effect.fail(lost)
-      const sent = attemptAt({ session: call.session, avoid: call.avoid, exclude, onFull: call.onFull })
+      // What has been sent has been taken: it is not turned away any more.
+      const onFull = call.attempts === 0 ? call.onFull : "wait"
+      const sent = attemptAt({ session: call.session, avoid: call.avoid, exclude, onFull })
       if (call.exclude.size === 0) return sent
       const waiting = { call, attempts: call.attempts, fiber }
       this.choosy.add(waiting)

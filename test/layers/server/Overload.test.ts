@@ -27,6 +27,34 @@ describe("a service that is full", () => {
     })
   )
 
+  it.live("is not one whose endpoints ask to wait: what fits into their queues waits with them", () =>
+    Effect.gen(function* () {
+      const { chat, client, sandbox } = yield* start(
+        { failures: "429-retry-after=0.4", retryAfter: "100ms" },
+        { endpoint: { queueCapacity: 100 }, dispatcher: { maxAttempts: 50 } }
+      )
+      const answers = yield* Effect.forEach(Array.from({ length: 40 }), () => chat(ask("Hello")), { concurrency: 4 })
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+      assert.isAbove((yield* sandbox.stats).answered["429"] ?? 0, 0)
+      assert.deepInclude((yield* client.stats)[0], { inflight: 0, queueLen: 0 })
+    })
+  )
+
+  it.live("is one whose endpoints are closed with as many waiting as their queues hold", () =>
+    Effect.gen(function* () {
+      const { chat, client, service, until } = yield* start(
+        { failures: "429-retry-after=1", retryAfter: "60s" },
+        { endpoint: { queueCapacity: 2 } }
+      )
+      const waiting = [yield* Effect.forkChild(chat(ask("Hello")), { startImmediately: true })]
+      yield* until(client.stats, ([stats]) => stats?.state === "cooling")
+      waiting.push(yield* Effect.forkChild(chat(ask("Hello")), { startImmediately: true }))
+      yield* until(service.inflight, (inflight) => inflight === 2)
+      assert.strictEqual((yield* chat(ask("Hello"))).status, 503)
+      yield* Fiber.interruptAll(waiting)
+    })
+  )
+
   it.live("a defect is told without a word of what it is about, and the service goes on", () =>
     Effect.gen(function* () {
       const generate = () => Effect.die(new Error("SECRET prompt"))
