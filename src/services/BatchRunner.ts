@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { FormatName } from "../domain/batch/Row.ts"
+import type { EndpointStats } from "../domain/genai/EndpointStats.ts"
 
 /** What to do with result files that are there and not empty. */
 export type ExistingResults = "refuse" | "resume" | "overwrite"
@@ -121,6 +122,8 @@ export interface BatchRun {
   /** Waits for the end; fails when a file failed on the way. All that was answered before is in the files. */
   readonly await: Effect.Effect<BatchReport, BatchError>
   readonly progress: Effect.Effect<BatchProgress>
+  /** What the endpoints have done so far: one entry each, in the order of the config. Known beyond the end of the run. */
+  readonly endpoints: Effect.Effect<ReadonlyArray<EndpointStats>>
   /**
    * Stops reading, lets what was sent end within `grace`, drops what was not sent (a later `resume` takes it up), writes
    * what came and ends the run. `await` then gives a report with outcome `interrupted`.

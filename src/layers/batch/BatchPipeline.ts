@@ -19,7 +19,7 @@ import type { RawLine } from "../../domain/batch/LineSplitter.ts"
 import { resultFormats } from "../../domain/batch/ResultLine.ts"
 import type { InvalidRow, Row } from "../../domain/batch/Row.ts"
 import { DEFECT, INVALID_ROW, type RowFailure, rowFailure } from "../../domain/batch/RowFailure.ts"
-import { type RowOptions, RowReader } from "../../domain/batch/RowReader.ts"
+import type { RowReader } from "../../domain/batch/RowReader.ts"
 import type { FailureSample, Tally } from "../../domain/batch/Tally.ts"
 import type { Unsaid } from "../../domain/batch/Unsaid.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
@@ -34,9 +34,11 @@ import type { LineReader } from "./LineReader.ts"
 import type { ResultWriters } from "./ResultFiles.ts"
 
 export interface PipelineOptions {
-  readonly options: BatchOptions
+  readonly options: Pick<BatchOptions, "limit" | "maxOutstanding" | "ordered" | "outputFormat">
   readonly input: InputFile
   readonly reader: LineReader
+  /** Reads the lines as rows. */
+  readonly rows: RowReader
   readonly writers: ResultWriters
   readonly client: GenAiClient["Service"]
   readonly journal: Journal
@@ -46,6 +48,8 @@ export interface PipelineOptions {
   readonly unsaid: Unsaid
   /** Opened when a row is settled or a file is written. */
   readonly gate: Gate
+  /** Called with the position of a row among those of this run, once its line is written or it is given up. */
+  readonly onSettled?: ((number: number) => void) | undefined
 }
 
 export interface Pipeline {
@@ -87,8 +91,10 @@ export const make = Effect.fnUntraced(function* ({
   gate,
   input,
   journal,
+  onSettled,
   options,
   reader,
+  rows,
   tally,
   unsaid,
   verified,
@@ -106,7 +112,6 @@ export const make = Effect.fnUntraced(function* ({
   client.room?.watch(() => gate.look())
   const stopped = yield* Deferred.make<void>()
   const clock = yield* Clock.Clock
-  const rows = new RowReader(rowOptions(options))
   const format = resultFormats[options.outputFormat ?? "own"]
   const limit = options.limit ?? Number.POSITIVE_INFINITY
   let admittedRows = 0
@@ -129,6 +134,7 @@ export const make = Effect.fnUntraced(function* ({
     }
     tally.outstanding -= 1
     bytes -= admitted.bytes
+    onSettled?.(admitted.number)
     gate.look()
   }
   const order = new InOrder<Settled>(settle)
@@ -225,13 +231,6 @@ export const make = Effect.fnUntraced(function* ({
     }),
     abandon
   }
-})
-
-/** How the rows of a run are read. Lines in a provider's format have the provider's own answer when there is one. */
-export const rowOptions = ({ anyObject, format, outputFormat = "own" }: BatchOptions): RowOptions => ({
-  anyObject,
-  format: format ?? "auto",
-  keepRaw: outputFormat !== "own"
 })
 
 const invalidEnding = (row: InvalidRow, format: ResultFormat): Ending => ({

@@ -4,13 +4,13 @@ import * as path from "node:path"
 import * as Effect from "effect/Effect"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import { formatDuration } from "../../domain/config/DurationText.ts"
+import type { EndpointStats } from "../../domain/genai/EndpointStats.ts"
 import * as Format from "../../domain/report/Format.ts"
 import * as Line from "../../domain/report/Line.ts"
 import * as Summary from "../../domain/report/Summary.ts"
 import * as SummaryText from "../../domain/report/SummaryText.ts"
 import type { BatchError, BatchReport, BatchRun } from "../../services/BatchRunner.ts"
 import { type BatchOptions, BatchRunner } from "../../services/BatchRunner.ts"
-import { GenAiClient } from "../../services/GenAiClient.ts"
 import type { Spending, Spent } from "../genai/Spending.ts"
 import { flagOf, stoppedSentence, stoppingSentence } from "./Budgets.ts"
 import { ExitCode, ExitStatus } from "./ExitStatus.ts"
@@ -38,7 +38,7 @@ export const run = (plan: RunPlan, config: DispatcherConfig, spending: Spending)
     const interrupted = report.outcome === "interrupted"
     // Whoever was first has stopped it: what is in flight at Ctrl-C may spend the rest of the budget.
     const spent = interrupted && !signalled ? spending.spent : undefined
-    yield* sumUp(plan, report, spent)
+    yield* sumUp(plan, report, yield* batch.endpoints, spent)
     if (interrupted && spent === undefined) return yield* new ExitStatus({ code: ExitCode.interrupted })
     if (interrupted || report.failed > 0) return yield* new ExitStatus({ code: ExitCode.failed })
   }).pipe(
@@ -69,16 +69,15 @@ const maxOutstanding = (config: DispatcherConfig): number =>
 const follow = (plan: RunPlan, batch: BatchRun, spending: Spending) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const client = yield* GenAiClient
       const output = yield* Output
       const signals = yield* StopSignals
       const display = yield* ProgressDisplay.show(displayMode(plan, output), output.err, {
         title: plan.input === "-" ? "standard input" : path.basename(plan.input),
         rows: batch.progress,
-        stats: client.stats
+        stats: batch.endpoints
       })
       const stop = Effect.fnUntraced(function* (why: string, howToCut: string) {
-        const inflight = (yield* client.stats).reduce((sum, endpoint) => sum + endpoint.inflight, 0)
+        const inflight = (yield* batch.endpoints).reduce((sum, endpoint) => sum + endpoint.inflight, 0)
         const grace = formatDuration(plan.graceMs)
         yield* display.stopping(`stopping: ${why}${Format.count(inflight)} in flight, up to ${grace}; ${howToCut}`)
         yield* batch.stop(plan.graceMs)
@@ -111,13 +110,17 @@ const displayMode = (plan: RunPlan, output: Output["Service"]): DisplayMode => {
 const reportStream = (plan: RunPlan, output: Output["Service"]): OutputStream =>
   plan.saveFile === "-" ? output.err : output.out
 
-const sumUp = Effect.fnUntraced(function* (plan: RunPlan, report: BatchReport, spent: Spent | undefined) {
-  const client = yield* GenAiClient
+const sumUp = Effect.fnUntraced(function* (
+  plan: RunPlan,
+  report: BatchReport,
+  stats: ReadonlyArray<EndpointStats>,
+  spent: Spent | undefined
+) {
   const output = yield* Output
   const stream = reportStream(plan, output)
   const summary = Summary.make({
     report,
-    stats: yield* client.stats,
+    stats,
     saveFile: plan.saveFile,
     errorsFile: plan.errorsFile,
     rerun: plan.rerunCommand,

@@ -94,7 +94,7 @@ export const report = (facts: Partial<BatchReport> = {}): BatchReport => ({
 })
 
 /** A batch that ends when the test says so. */
-export const makeBatch = Effect.gen(function* () {
+export const makeBatch = Effect.fnUntraced(function* (stats: () => ReadonlyArray<EndpointStats>) {
   const options = yield* Ref.make<ReadonlyArray<BatchOptions>>([])
   const end = yield* Deferred.make<BatchReport, BatchError>()
   const stops: Array<unknown> = []
@@ -113,6 +113,7 @@ export const makeBatch = Effect.gen(function* () {
           {
             await: Deferred.await(end),
             progress: Effect.sync(() => now),
+            endpoints: Effect.sync(stats),
             stop: (grace) =>
               Effect.sync(() => {
                 stops.push(grace)

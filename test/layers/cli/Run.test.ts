@@ -8,7 +8,7 @@ import { Spending } from "../../../src/layers/genai/Spending.ts"
 import { BatchError } from "../../../src/services/BatchRunner.ts"
 import { endpoint } from "../../domain/report/Fixtures.ts"
 import * as Settled from "../../support/Config.ts"
-import { capture, client, makeBatch, makeSignals, output, progress, report } from "./Harness.ts"
+import { capture, makeBatch, makeSignals, output, progress, report } from "./Harness.ts"
 
 const plan: RunPlan = {
   input: "prompts.jsonl",
@@ -43,15 +43,14 @@ const begin = Effect.fnUntraced(function* (options?: {
   const out = capture({ terminal: options?.terminal ?? false })
   const err = capture({ terminal: options?.terminal ?? false })
   const signals = makeSignals()
-  const batch = yield* makeBatch
-  const stats = client(() => [endpoint("east", { sent: 10, succeeded: 10, inflight: 3 })])
+  const batch = yield* makeBatch(() => [endpoint("east", { sent: 10, succeeded: 10, inflight: 3 })])
   const fiber = yield* run(
     { ...plan, ...options?.plan },
     options?.config ?? config,
     options?.spending ?? new Spending({})
   ).pipe(
     Effect.match({ onSuccess: () => 0, onFailure: (error) => (error._tag === "ExitStatus" ? error.code : error) }),
-    Effect.provide(Layer.mergeAll(output(out, err), signals.layer, batch.layer, stats)),
+    Effect.provide(Layer.mergeAll(output(out, err), signals.layer, batch.layer)),
     Effect.forkChild({ startImmediately: true })
   )
   yield* TestClock.adjust(0)
