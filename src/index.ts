@@ -8,7 +8,7 @@
 
 export type { ConfigError } from "./domain/config/ConfigError.ts"
 export type { DispatcherConfig, EndpointConfig } from "./domain/config/DispatcherConfig.ts"
-export type { ChatEvent, Finish, TextDelta, UsageReport } from "./domain/genai/ChatEvent.ts"
+export type { ChatEvent, Finish, RawEvent, TextDelta, UsageReport } from "./domain/genai/ChatEvent.ts"
 export type { EndpointStats } from "./domain/genai/EndpointStats.ts"
 export * from "./domain/genai/GenAiError.ts"
 export { ChatMessage, GenAiRequest, Part, textOfContent } from "./domain/genai/GenAiRequest.ts"

@@ -21,4 +21,9 @@ describe("examples", () => {
     const output = await runExample("http-handler.ts")
     assert.match(output, /^listening on http:\S+\/ask\n200 \{"text":"[^"]+","endpoint":"sandbox"\}\n$/)
   })
+
+  it("service.ts serves the API of OpenAI within an app", async () => {
+    const answer: unknown = JSON.parse(await runExample("service.ts"))
+    assert.deepInclude(answer, { object: "chat.completion", model: "sandbox" })
+  })
 })
