@@ -13,6 +13,14 @@ export interface SandboxCall {
   readonly stream: boolean
   /** Whether a streamed answer is to tell its tokens, where the format leaves that to the client. */
   readonly streamUsage: boolean
+  /** A tool that is to be called in place of an answer in words. */
+  readonly tool?: SandboxToolCall
+}
+
+export interface SandboxToolCall {
+  readonly name: string
+  /** A JSON document. */
+  readonly arguments: string
 }
 
 export interface SandboxAnswer {
@@ -29,12 +37,12 @@ const CHARS_PER_TOKEN = 4
 const TOKENS_PER_TURN = 4
 
 /**
- * Answers a call. The length is uniform between half and one and a half of `meanTokens`, at least 1, and never more than
+ * Answers a call; one for a tool has no text. The length is uniform between half and one and a half of `meanTokens`, at least 1, and never more than
  * the call's `maxTokens`. Tokens are counted as a quarter of the characters, rounded up.
  */
 export function makeAnswer(
   seed: number,
-  call: Pick<SandboxCall, "texts" | "maxTokens">,
+  call: Pick<SandboxCall, "texts" | "maxTokens" | "tool">,
   meanTokens: number
 ): SandboxAnswer {
   let hash = 0
@@ -42,6 +50,10 @@ export function makeAnswer(
   for (const text of call.texts) {
     hash = hashText(text, hash)
     promptTokens += tokensOf(text) + TOKENS_PER_TURN
+  }
+  if (call.tool !== undefined) {
+    const { name, arguments: written } = call.tool
+    return { text: "", promptTokens, completionTokens: tokensOf(name + written), cut: false }
   }
   const random = new Prng(seed, hash)
   const wanted = Math.max(1, Math.round(meanTokens * (0.5 + random.uniform())))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
+import { deltasOf, makeAnswer } from "../../../src/domain/sandbox/Answer.ts"
 import { goDuration, openAiDialect } from "../../../src/domain/sandbox/dialects/OpenAi.ts"
 
 const user = { role: "user", content: "hi" }
@@ -156,6 +157,54 @@ describe("the OpenAI dialect", () => {
       usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
       system_fingerprint: "fp_sandbox"
     })
+  })
+
+  const weather = { type: "function", function: { name: "get_weather" } }
+  const ordered = (content: unknown, role = "user", tools: unknown = [weather]) =>
+    Result.getOrThrow(read({ model: "m", messages: [user, { role, content }], tools })).tool
+
+  it("calls a tool when the last message says so, and there is that tool", () => {
+    assert.deepStrictEqual(ordered('Please call the tool get_weather with {"city": "Oslo"}.'), {
+      name: "get_weather",
+      arguments: '{"city": "Oslo"}'
+    })
+    assert.deepStrictEqual(ordered("call the tool get_weather"), { name: "get_weather", arguments: "{}" })
+    assert.deepStrictEqual(ordered("call the tool get_weather with {city}")?.arguments, "{}")
+    assert.isUndefined(ordered("call the tool get_time"))
+    assert.isUndefined(ordered("what is the weather?"))
+    assert.isUndefined(ordered("call the tool get_weather", "tool"))
+    for (const tools of [null, "get_weather", [null, { function: null }, { function: { name: 1 } }]]) {
+      assert.isUndefined(ordered("call the tool get_weather", "user", tools))
+    }
+  })
+
+  it("writes calls of tools whole and in pieces, and says that they are why it stopped", () => {
+    const call = Result.getOrThrow(
+      read({
+        model: "m",
+        messages: [{ role: "user", content: 'call the tool get_weather with {"city":"Oslo"}' }],
+        tools: [weather]
+      })
+    )
+    const answer = makeAnswer(1, call, 40)
+    assert.deepInclude(answer, { text: "", cut: false })
+    assert.isAbove(answer.completionTokens, 0)
+    const identity = { id: "1", created: 5 }
+    const made = { name: "get_weather", arguments: '{"city":"Oslo"}' }
+    const [choice] = JSON.parse(openAiDialect.answer(call, answer, identity).body).choices
+    assert.strictEqual(choice.finish_reason, "tool_calls")
+    assert.deepStrictEqual(choice.message.tool_calls, [{ id: "call_1", type: "function", function: made }])
+    assert.isNull(choice.message.content)
+    const { frames } = openAiDialect.stream(call, answer, deltasOf(answer.text, 8), identity)
+    const events = frames
+      .join("")
+      .split("\n\n")
+      .filter((event) => event.startsWith("data: {"))
+      .map((event) => JSON.parse(event.slice("data: ".length)).choices[0])
+    const pieces = events.flatMap(({ delta }) => delta.tool_calls ?? [])
+    assert.strictEqual(pieces.map((piece) => piece.function.name ?? "").join(""), made.name)
+    assert.strictEqual(pieces.map((piece) => piece.function.arguments).join(""), made.arguments)
+    assert.strictEqual(events.at(-1)?.finish_reason, "tool_calls")
   })
 
   it("finds the key in the Authorization header", () => {

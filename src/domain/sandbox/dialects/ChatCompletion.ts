@@ -4,7 +4,7 @@
  *
  * Written by hand, which costs far less than JSON.stringify of the whole: it is done for every request.
  */
-import type { SandboxAnswer, SandboxCall } from "../Answer.ts"
+import { deltasOf, type SandboxAnswer, type SandboxCall } from "../Answer.ts"
 import type { ReplyIdentity } from "../Dialect.ts"
 
 export const JSON_HEADERS: ReadonlyArray<string> = ["content-type", "application/json"]
@@ -19,8 +19,24 @@ export const EVENT_HEADERS: ReadonlyArray<string> = [
 export const completion = (call: SandboxCall, answer: SandboxAnswer, identity: ReplyIdentity): string =>
   `{"id":"chatcmpl-${identity.id}","object":"chat.completion","created":${identity.created},` +
   `"model":${JSON.stringify(call.model)},"choices":[{"index":0,"message":{"role":"assistant",` +
-  `"content":${JSON.stringify(answer.text)},"refusal":null},"logprobs":null,` +
-  `"finish_reason":"${answer.cut ? "length" : "stop"}"}],"usage":${usage(answer)},"system_fingerprint":"fp_sandbox"}`
+  `${spoken(call, answer, identity)},"refusal":null},"logprobs":null,` +
+  `"finish_reason":"${finishReason(call, answer)}"}],"usage":${usage(answer)},"system_fingerprint":"fp_sandbox"}`
+
+const spoken = ({ tool }: SandboxCall, answer: SandboxAnswer, { id }: ReplyIdentity): string =>
+  tool === undefined
+    ? `"content":${JSON.stringify(answer.text)}`
+    : `"content":null,"tool_calls":[{"id":"call_${id}","type":"function","function":${JSON.stringify(tool)}}]`
+
+const finishReason = ({ tool }: SandboxCall, answer: SandboxAnswer): string =>
+  tool === undefined ? (answer.cut ? "length" : "stop") : "tool_calls"
+
+/** What each event of a stream adds to the message. A call of a tool has its name first, then its arguments in pieces. */
+const deltaTexts = ({ tool }: SandboxCall, deltas: ReadonlyArray<string>, { id }: ReplyIdentity) => {
+  if (tool === undefined) return deltas.map((delta) => `{"content":${JSON.stringify(delta)}}`)
+  const first = { index: 0, id: `call_${id}`, type: "function", function: { name: tool.name, arguments: "" } }
+  const pieces = deltasOf(tool.arguments, 2).map((piece) => ({ index: 0, function: { arguments: piece } }))
+  return [first, ...pieces].map((piece) => JSON.stringify({ tool_calls: [piece] }))
+}
 
 /** The events of a streamed answer: the first tells the role, the last why it ended and, if asked for, its tokens. */
 export function completionFrames(
@@ -39,8 +55,8 @@ export function completionFrames(
   const opening = event(`{"role":"assistant","content":"","refusal":null}`)
   const tokens = call.streamUsage ? `${start}],"usage":${usage(answer)}}\n\n` : ""
   return [
-    ...deltas.map((delta, index) => (index === 0 ? opening : "") + event(`{"content":${JSON.stringify(delta)}}`)),
-    `${event("{}", answer.cut ? `"length"` : `"stop"`)}${tokens}data: [DONE]\n\n`
+    ...deltaTexts(call, deltas, identity).map((delta, index) => (index === 0 ? opening : "") + event(delta)),
+    `${event("{}", `"${finishReason(call, answer)}"`)}${tokens}data: [DONE]\n\n`
   ]
 }
 

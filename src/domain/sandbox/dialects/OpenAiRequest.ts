@@ -4,8 +4,9 @@
  * By hand and not by Schema: it runs for every request, and the messages are the point of it.
  */
 import * as Result from "effect/Result"
-import type { SandboxCall } from "../Answer.ts"
+import type { SandboxCall, SandboxToolCall } from "../Answer.ts"
 import { type Invalid, invalid, isFields, isGiven, parseJson } from "./Fields.ts"
+import { toolCallIn, toolNames } from "./ToolRequest.ts"
 
 const ROLES: ReadonlyArray<unknown> = ["system", "developer", "user", "assistant", "tool", "function"]
 
@@ -44,7 +45,9 @@ export function readChatCompletion(body: string, deployment?: string): Result.Re
   }
   const limit = isGiven(max_completion_tokens) ? "max_completion_tokens" : "max_tokens"
   const maxTokens = json[limit]
+  const tool = toolCallOf(json["tools"], messages)
   const call: SandboxCall = {
+    ...(tool === undefined ? {} : { tool }),
     model,
     texts: texts.success,
     maxTokens: undefined,
@@ -57,6 +60,13 @@ export function readChatCompletion(body: string, deployment?: string): Result.Re
   }
   if (maxTokens < 1) return outOfRange(limit, "integer", maxTokens, 1, Number.POSITIVE_INFINITY)
   return Result.succeed({ ...call, maxTokens })
+}
+
+/** Tools are rare: nothing is looked into without them. */
+function toolCallOf(tools: unknown, messages: unknown): SandboxToolCall | undefined {
+  const last: unknown = isGiven(tools) && Array.isArray(messages) ? messages.at(-1) : undefined
+  if (!isFields(last) || last["role"] !== "user") return undefined
+  return typeof last["content"] === "string" ? toolCallIn(last["content"], toolNames(tools)) : undefined
 }
 
 function readMessages(messages: unknown): Result.Result<ReadonlyArray<string>, Invalid> {
