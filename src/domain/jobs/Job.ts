@@ -1,7 +1,6 @@
 /** A request that was accepted to be answered later: what is kept of it, and where it stands. */
 import * as Schema from "effect/Schema"
 import { GenAiRequest } from "../genai/GenAiRequest.ts"
-import { Usage } from "../genai/GenAiResponse.ts"
 
 /** Where a job stands. The last three are ends: a job that has one of them keeps it. */
 export const JobStatus = Schema.Literals(["Pending", "Running", "Completed", "Failed", "Cancelled"])
@@ -13,13 +12,23 @@ export const isEnded = (status: JobStatus): boolean => status !== "Pending" && s
 export const JobId = Schema.String.pipe(Schema.brand("genai-dispatcher/JobId"))
 export type JobId = typeof JobId.Type
 
+/** Tokens that the provider says it counted, in the words of the other members. Absent ones were not reported. */
+export const JobUsage = Schema.Struct({
+  input_tokens: Schema.optionalKey(Schema.Int),
+  /** Those of the tokens read that came from a cache. */
+  cached_input_tokens: Schema.optionalKey(Schema.Int),
+  output_tokens: Schema.optionalKey(Schema.Int),
+  total_tokens: Schema.optionalKey(Schema.Int)
+})
+export type JobUsage = typeof JobUsage.Type
+
 /** The answer of a completed job. */
 export const JobResult = Schema.Struct({
   text: Schema.String,
   finish_reason: Schema.optionalKey(Schema.String),
   /** The model that answered, as its provider names it. */
   model: Schema.optionalKey(Schema.String),
-  usage: Schema.optionalKey(Usage),
+  usage: Schema.optionalKey(JobUsage),
   /** Name of the endpoint that answered. */
   endpoint: Schema.String,
   /** How many times the request was sent, in the run that brought the answer. */

@@ -59,7 +59,7 @@ export const completed = (index: number): JobOutcome => ({
   result: {
     text: `Answer ${index} \u0000`,
     finish_reason: "stop",
-    usage: { inputTokens: 1, outputTokens: 2 },
+    usage: { input_tokens: 1, output_tokens: 2 },
     endpoint: "e",
     attempts: 1,
     latency_ms: 1.5

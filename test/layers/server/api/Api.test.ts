@@ -24,6 +24,7 @@ describe("jobs over HTTP", () => {
       assert.strictEqual(done.status, "Completed")
       assert.strictEqual(done.session, "s1")
       assert.strictEqual(done.result.endpoint, "east")
+      assert.hasAllKeys(done.result.usage, ["input_tokens", "output_tokens", "total_tokens"])
       const { jobs, next } = (yield* send("/jobs?status=Completed&limit=1")).json()
       assert.deepStrictEqual(jobs, [done])
       assert.deepStrictEqual((yield* send(`/jobs?before=${next}`)).json(), { jobs: [] })
@@ -78,6 +79,7 @@ describe("POST /submit", () => {
       assert.strictEqual(status, 200)
       assert.strictEqual(json().endpoint, "east")
       assert.isString(json().text)
+      assert.hasAllKeys(json().usage, ["input_tokens", "output_tokens", "total_tokens"])
     }).pipe(Effect.scoped)
   )
 
