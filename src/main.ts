@@ -1,11 +1,18 @@
 #!/usr/bin/env node
 /** The command line tool. */
 import * as Effect from "effect/Effect"
+import { CHILD_ARGUMENT } from "./layers/batch/processes/Messages.ts"
 import { cli } from "./layers/cli/Cli.ts"
 import * as Output from "./layers/cli/Output.ts"
-import { startedAs, version } from "./layers/cli/Program.ts"
+import { script, startedAs, version } from "./layers/cli/Program.ts"
 import { runMain } from "./layers/cli/RunMain.ts"
 
-const [, script = "", ...args] = process.argv
+const [, , ...args] = process.argv
 
-cli({ args, version: version(), program: startedAs(script, process.cwd()) }).pipe(Effect.provide(Output.layer), runMain)
+if (args[0] === CHILD_ARGUMENT) {
+  const { childMain } = await import("./layers/batch/processes/ChildMain.ts")
+  childMain()
+} else {
+  const program = startedAs(script(), process.cwd())
+  cli({ args, version: version(), program }).pipe(Effect.provide(Output.layer), runMain)
+}

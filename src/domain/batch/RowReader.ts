@@ -45,6 +45,11 @@ export class RowReader {
     return this.settled
   }
 
+  /** Says in which format the next lines are, when somebody else has seen the lines before them. */
+  set format(format: FormatName | undefined) {
+    this.settled = format
+  }
+
   /** Looks at a line that is not to be read, for the format. */
   see(line: RawLine): void {
     if (this.settled === undefined) this.read(line)

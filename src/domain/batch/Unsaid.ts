@@ -9,6 +9,9 @@ const SPEAKS: Readonly<Record<Family, ReadonlySet<string>>> = {
   anthropic: new Set(["anthropic", "raw"])
 }
 
+/** Names of fields by the kind of endpoint that was not sent them, as data. */
+export type UnsaidFields = ReadonlyArray<readonly [kind: string, fields: ReadonlyArray<string>]>
+
 /** Collects the names of the fields, each once. */
 export class Unsaid {
   private readonly kinds: ReadonlyMap<string, string>
@@ -29,6 +32,16 @@ export class Unsaid {
     if (row.unsaid.length > 0) for (const kind of this.kinds.values()) this.note(row, kind)
   }
 
+  /** What was collected. */
+  get collected(): UnsaidFields {
+    return Array.from(this.fields, ([kind, fields]) => [kind, [...fields]])
+  }
+
+  /** Takes over what another one has collected. */
+  add(collected: UnsaidFields): void {
+    for (const [kind, fields] of collected) this.noteAll(kind, fields)
+  }
+
   /** A sentence for each kind of endpoint that was sent less than the rows say. */
   get warnings(): ReadonlyArray<string> {
     return Array.from(
@@ -40,8 +53,12 @@ export class Unsaid {
 
   private note({ request, unsaid }: Row, kind: string | undefined): void {
     if (kind === undefined || request.native === undefined || SPEAKS[request.native.family].has(kind)) return
+    this.noteAll(kind, unsaid)
+  }
+
+  private noteAll(kind: string, names: ReadonlyArray<string>): void {
     const fields = this.fields.get(kind) ?? new Set()
-    for (const field of unsaid) if (fields.size < MOST) fields.add(field)
+    for (const name of names) if (fields.size < MOST) fields.add(name)
     this.fields.set(kind, fields)
   }
 }

@@ -9,6 +9,14 @@ const SUB = 1 << SUB_BITS
 const MAX = 2 ** 40
 const BUCKETS = (40 - SUB_BITS + 2) * SUB
 
+/** What a histogram has counted, as data: only the buckets that are not empty. */
+export interface HistogramCounts {
+  readonly buckets: Uint32Array
+  readonly counts: Float64Array
+  readonly max: number
+  readonly sum: number
+}
+
 /** A mutable recorder: one writer, any number of readers of `quantile`. */
 export class Histogram {
   private readonly counts = new Float64Array(BUCKETS)
@@ -39,6 +47,28 @@ export class Histogram {
     this.total += 1
     this.summed += bounded
     if (bounded > this.largest) this.largest = bounded
+  }
+
+  /** A copy of what was counted. */
+  get counted(): HistogramCounts {
+    const buckets: Array<number> = []
+    for (let index = 0; index < BUCKETS; index++) if (this.counts[index] !== 0) buckets.push(index)
+    return {
+      buckets: Uint32Array.from(buckets),
+      counts: Float64Array.from(buckets, (index) => this.counts[index]!),
+      max: this.largest,
+      sum: this.summed
+    }
+  }
+
+  /** Counts what another one has counted. */
+  add({ buckets, counts, max, sum }: HistogramCounts): void {
+    for (let at = 0; at < buckets.length; at++) {
+      this.counts[buckets[at]!]! += counts[at]!
+      this.total += counts[at]!
+    }
+    this.summed += sum
+    if (max > this.largest) this.largest = max
   }
 
   /**

@@ -31,7 +31,7 @@ import type { InputFile } from "./BatchPaths.ts"
 import type { Gate } from "./Gate.ts"
 import * as JournalScan from "./JournalScan.ts"
 import type { LineReader } from "./LineReader.ts"
-import type { ResultWriters } from "./ResultFiles.ts"
+import type { LineWriter } from "./LineWriter.ts"
 
 export interface PipelineOptions {
   readonly options: Pick<BatchOptions, "limit" | "maxOutstanding" | "ordered" | "outputFormat">
@@ -39,7 +39,7 @@ export interface PipelineOptions {
   readonly reader: LineReader
   /** Reads the lines as rows. */
   readonly rows: RowReader
-  readonly writers: ResultWriters
+  readonly writers: { readonly save: LineWriter; readonly errors: LineWriter }
   readonly client: GenAiClient["Service"]
   readonly journal: Journal
   /** Whether the input was compared with the journal before; otherwise each row is as it comes. */

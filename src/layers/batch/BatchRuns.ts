@@ -87,14 +87,7 @@ export const start = Effect.fn("BatchRunner.start")(function* <R>(
   )
   const stop = Effect.fn("BatchRunner.stop")(function* (grace: Duration.Input) {
     if (main.pollUnsafe() !== undefined) return
-    yield* work.stop
-    const longest = Duration.sum(Duration.fromInputUnsafe(grace), SLACK)
-    yield* Effect.timeoutOption(work.drain(grace), longest).pipe(
-      // The work has ended, but its last answers may be on their way to the rows: interrupted now, they were lost.
-      Effect.andThen(Effect.sleep(SLACK)),
-      Effect.raceFirst(Fiber.await(main))
-    )
-    yield* work.abandon
+    yield* windDown(work, grace, Fiber.await(main))
     yield* Fiber.await(main)
   })
   return {
@@ -104,6 +97,23 @@ export const start = Effect.fn("BatchRunner.start")(function* <R>(
     stop
   }
 })
+
+/** Has work end within `grace`; what has not come then is given up. `isOver` waits until the work has ended. */
+export const windDown = (
+  work: Pick<Work, "stop" | "drain" | "abandon">,
+  grace: Duration.Input,
+  isOver: Effect.Effect<unknown>
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* work.stop
+    const longest = Duration.sum(Duration.fromInputUnsafe(grace), SLACK)
+    yield* Effect.timeoutOption(work.drain(grace), longest).pipe(
+      // The work has ended, but its last answers may be on their way to the rows: interrupted now, they were lost.
+      Effect.andThen(Effect.sleep(SLACK)),
+      Effect.raceFirst(isOver)
+    )
+    yield* work.abandon
+  })
 
 /** Everything up to the first row. */
 const open = Effect.fnUntraced(function* (options: BatchOptions) {

@@ -18,6 +18,12 @@ export interface LineWriter {
   readonly end: Effect.Effect<void, BatchError>
 }
 
+/** The writer of a file. */
+export interface FileWriter extends LineWriter {
+  /** Queues whole lines, with their line ends. */
+  readonly appendLines: (lines: Uint8Array) => void
+}
+
 /** So much is written without waiting for more. */
 const BATCH = 64 * 1024
 /** How long a line waits for more to be written with. */
@@ -28,9 +34,11 @@ const INTERVAL = "20 millis"
  *
  * `onWritten` is called after each write: the backlog has shrunk.
  */
-export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<LineWriter, never, Scope> =>
+export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<FileWriter, never, Scope> =>
   Effect.gen(function* () {
     let lines: Array<string> = []
+    /** What was queued before `lines`, when some of it came as bytes. */
+    let pieces: Array<Uint8Array> = []
     let size = 0
     let writing = 0
     let ending = false
@@ -38,19 +46,43 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Lin
     const enough = Latch.makeUnsafe(false)
     const failure = yield* Deferred.make<never, BatchError>()
 
-    const append = (line: string): void => {
-      lines.push(line)
-      size += line.length + 1
+    const grow = (by: number): void => {
+      size += by
       some.openUnsafe()
       if (size >= BATCH) enough.openUnsafe()
     }
 
-    const write = Effect.suspend(() => {
+    const append = (line: string): void => {
+      lines.push(line)
+      grow(line.length + 1)
+    }
+
+    const appendLines = (more: Uint8Array): void => {
+      if (more.length === 0) return
+      if (lines.length > 0) pieces.push(takeLines())
+      pieces.push(more)
+      grow(more.length)
+    }
+
+    const takeLines = (): Buffer => {
       // A line of its own for the last line end: `join` puts it there without copying the lines once more.
       lines.push("")
-      const batch = Buffer.from(lines.join("\n"))
-      writing = size
+      const taken = Buffer.from(lines.join("\n"))
       lines = []
+      return taken
+    }
+
+    const takeAll = (): Buffer => {
+      if (pieces.length === 0) return takeLines()
+      if (lines.length > 0) pieces.push(takeLines())
+      const taken = Buffer.concat(pieces)
+      pieces = []
+      return taken
+    }
+
+    const write = Effect.suspend(() => {
+      const batch = takeAll()
+      writing = size
       size = 0
       some.closeUnsafe()
       enough.closeUnsafe()
@@ -83,5 +115,5 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Lin
     // Runs before the fiber is interrupted. Whoever closes the scope early has had the error from `failed`.
     yield* Effect.addFinalizer(() => Effect.ignore(end))
 
-    return { append, backlog: () => size + writing, failed: Deferred.await(failure), end }
+    return { append, appendLines, backlog: () => size + writing, failed: Deferred.await(failure), end }
   })

@@ -33,8 +33,8 @@ export const earlierRun = (
 
 /** The writers of one run. */
 export interface ResultWriters {
-  readonly save: LineWriter.LineWriter
-  readonly errors: LineWriter.LineWriter
+  readonly save: LineWriter.FileWriter
+  readonly errors: LineWriter.FileWriter
 }
 
 /** Opens both files where the earlier run ended, to be flushed and closed with the scope. */

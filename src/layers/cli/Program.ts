@@ -20,6 +20,9 @@ export const version = (): string => {
 
 const readIfThere = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, "utf8") : undefined)
 
+/** The file that this process was started with; other processes of this program are started with it too. */
+export const script = (): string => process.argv[1] ?? ""
+
 /**
  * The words that start this program, for the commands that it recommends: its name when it is installed, else the script
  * as it can be reached from the working directory.

@@ -39,7 +39,7 @@ export const run = (plan: RunPlan, config: DispatcherConfig, spending: Spending)
     // Whoever was first has stopped it: what is in flight at Ctrl-C may spend the rest of the budget.
     const spent = interrupted && !signalled ? spending.spent : undefined
     yield* sumUp(plan, report, yield* batch.endpoints, spent)
-    if (interrupted && spent === undefined) return yield* new ExitStatus({ code: ExitCode.interrupted })
+    if (interrupted && signalled) return yield* new ExitStatus({ code: ExitCode.interrupted })
     if (interrupted || report.failed > 0) return yield* new ExitStatus({ code: ExitCode.failed })
   }).pipe(
     Effect.scoped,

@@ -48,7 +48,7 @@ export const runCommand = (program: ReadonlyArray<string>) =>
       Endpoints: ["config", "endpoint", "model", "api-key-env", "concurrency", "policy"],
       Budget: ["max-cost", "max-tokens-total"],
       "Pace and patience": ["max-requests-per-second", "max-attempts", "deadline", "grace"],
-      Running: ["dry-run", "progress"]
+      Running: ["processes", "dry-run", "progress"]
     }),
     Command.withExamples([
       {

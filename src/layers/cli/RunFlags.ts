@@ -63,6 +63,18 @@ export const runFlags = {
     "max-tokens-total",
     "The same for tokens, read and written, as endpoints report them. Default: no limit"
   ),
+  processes: underscored("processes", Flag.Int("processes")).pipe(
+    Flag.filter(
+      (n) => n >= 1,
+      () => "a whole number from 1 up"
+    ),
+    Flag.withMetavar("N"),
+    Flag.withDescription(
+      "Spread the work over N processes of this machine, for more than one core can do; they share all limits, and what " +
+        "is in flight, evenly. Default: 1"
+    ),
+    Flag.withDefault(1)
+  ),
   dryRun: toggle("dry-run", "Check the config and every row, say what would be sent where, and send nothing"),
   progress: Flag.Literals("progress", PROGRESS_MODES).pipe(
     Flag.withMetavar("MODE"),

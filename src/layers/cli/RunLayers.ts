@@ -1,13 +1,19 @@
 /** Puts a run together: the config first, then the layers over it, so that nothing opens before the config is right. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import { ConfigError, type ConfigProblem } from "../../domain/config/ConfigError.ts"
+import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
+import * as ProcessShares from "../../domain/config/ProcessShares.ts"
 import * as FileBatchRunner from "../batch/FileBatchRunner.ts"
+import * as ProcessBatchRunner from "../batch/processes/ProcessBatchRunner.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
 import * as DispatchedGenAiClient from "../genai/DispatchedGenAiClient.ts"
 import { Spending } from "../genai/Spending.ts"
 import * as UndiciTransport from "../transport/UndiciTransport.ts"
 import { checkBudget } from "./Budgets.ts"
 import { dryRun } from "./DryRun.ts"
+import { script } from "./Program.ts"
 import { run } from "./Run.ts"
 import type { RunPlan } from "./RunPlan.ts"
 
@@ -15,9 +21,38 @@ import type { RunPlan } from "./RunPlan.ts"
 export const execute = Effect.fnUntraced(function* (plan: RunPlan) {
   const { config, source } = yield* ConfigLoader.load({ flags: plan.configFlags })
   yield* checkBudget(plan.budget, config)
+  const shares = yield* Result.match(ProcessShares.split(config, plan.processes), {
+    onSuccess: Effect.succeed,
+    onFailure: (problems) =>
+      Effect.fail(
+        new ConfigError({
+          source: source.file ?? "flags",
+          problems: problems.map((problem) => asWritten(problem, plan.configFlags))
+        })
+      )
+  })
   const spending = new Spending(plan.budget)
-  const client = Layer.provide(DispatchedGenAiClient.layer(config, { spending }), UndiciTransport.layer)
-  const layers = Layer.provideMerge(FileBatchRunner.layer, client)
-  const program = plan.dryRun ? dryRun(plan, config, ConfigLoader.describeSource(source)) : run(plan, config, spending)
-  yield* Effect.provide(program, layers)
+  const inThisProcess = Layer.suspend(() =>
+    FileBatchRunner.layer.pipe(
+      Layer.provide(DispatchedGenAiClient.layer(config, { spending })),
+      Layer.provide(UndiciTransport.layer)
+    )
+  )
+  if (plan.dryRun) {
+    const described = ConfigLoader.describeSource(source)
+    return yield* Effect.provide(dryRun(plan, config, described), inThisProcess)
+  }
+  const program = run(plan, config, spending)
+  return yield* plan.processes === 1
+    ? Effect.provide(program, inThisProcess)
+    : Effect.provide(program, ProcessBatchRunner.layer({ script: script(), shares, spending }))
 })
+
+/** What a flag has set is called by the name of the flag. */
+const asWritten = ({ message, path }: ConfigProblem, flags: ConfigFlags): ConfigProblem => {
+  if (path === "maxRequestsPerSecond" && flags.maxRequestsPerSecond !== undefined) {
+    return { path: "--max-requests-per-second", message }
+  }
+  if (path.endsWith(".concurrency") && flags.concurrency !== undefined) return { path: "--concurrency", message }
+  return { path, message }
+}

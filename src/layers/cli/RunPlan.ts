@@ -24,6 +24,8 @@ export interface RunPlan {
   readonly outputFormat: FormatName
   readonly ordered: boolean
   readonly limit: number | undefined
+  /** Over how many processes the work is spread; at least 1. */
+  readonly processes: number
   readonly dryRun: boolean
   readonly progress: ProgressMode
   readonly graceMs: number
@@ -68,6 +70,7 @@ export const plan = (flags: RunInput, program: ReadonlyArray<string>): Result.Re
     outputFormat: flags.outputFormat,
     ordered: flags.ordered,
     limit: Option.getOrUndefined(flags.limit),
+    processes: flags.processes,
     dryRun: flags.dryRun,
     progress: flags.progress,
     graceMs: flags.grace.ms,
@@ -134,6 +137,7 @@ const settings = (flags: RunInput): ReadonlyArray<string> => [
   ...option("max-tokens-total", flags.maxTokensTotal),
   ...option("policy", flags.policy),
   ...option("deadline", flags.deadline),
+  ...(flags.processes === 1 ? [] : ["--processes", String(flags.processes)]),
   ...(flags.progress === "auto" ? [] : ["--progress", flags.progress]),
   ...(flags.grace.ms === 30_000 ? [] : ["--grace", flags.grace.written])
 ]

@@ -18,6 +18,12 @@ export interface Spent {
   readonly amount: number
 }
 
+/** What was spent. */
+export interface Amounts {
+  readonly cost: number
+  readonly tokens: number
+}
+
 /**
  * Counts what answers cost. Once a limit is reached nothing more is sent, so that it is exceeded by no more than what is
  * in flight at that moment.
@@ -41,6 +47,28 @@ export class Spending {
     this.tokens += inputTokens + outputTokens
     if (prices !== undefined) this.cost += totalOf(costOf(prices, { cachedInputTokens, inputTokens, outputTokens }))
     if (this.spent === undefined) this.look()
+  }
+
+  /** Counts what was spent elsewhere. */
+  addAmounts({ cost, tokens }: Amounts): void {
+    this.cost += cost
+    this.tokens += tokens
+    if (this.spent === undefined) this.look()
+  }
+
+  /** What was spent so far. */
+  get amounts(): Amounts {
+    return { cost: this.cost, tokens: this.tokens }
+  }
+
+  /** A budget that this is a part of is spent. */
+  exhaust(spent: Spent): void {
+    if (this.spent === undefined) this.stop(spent)
+  }
+
+  /** Whether there is any limit. */
+  get isLimited(): boolean {
+    return this.budget.maxCost !== undefined || this.budget.maxTokensTotal !== undefined
   }
 
   get isSpent(): boolean {

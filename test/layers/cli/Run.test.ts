@@ -19,6 +19,7 @@ const plan: RunPlan = {
   outputFormat: "own",
   ordered: false,
   limit: undefined,
+  processes: 1,
   dryRun: false,
   progress: "auto",
   graceMs: 30_000,

@@ -103,6 +103,7 @@ describe("flags", () => {
         outputFormat: "own",
         ordered: false,
         limit: undefined,
+        processes: 1,
         dryRun: false,
         progress: "auto",
         graceMs: 30_000

@@ -1,0 +1,25 @@
+/** The main program of a child: ends with its rows, or with its parent. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as UndiciTransport from "../../transport/UndiciTransport.ts"
+import { childRun } from "./ChildRun.ts"
+import * as ParentChannel from "./ParentChannel.ts"
+
+/** Logs go to standard error, as those of the parent. */
+const environment = Layer.mergeAll(ParentChannel.layer, UndiciTransport.layer, Layer.succeed(Logger.LogToStderr, true))
+
+export const childMain = (): void => {
+  // A terminal sends Ctrl-C to all of its processes: what to do about it is the parent's to say.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {})
+  // Nobody is left to take the results: what is in flight is cut off, and is done by a later run.
+  process.once("disconnect", () => process.exit(1))
+  Effect.runCallback(Effect.provide(childRun, environment), {
+    onExit: (exit) => {
+      if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+      process.exit(Exit.isSuccess(exit) ? 0 : 1)
+    }
+  })
+}

@@ -1,0 +1,81 @@
+/** What the process that has the files and those that send the rows tell each other. */
+import type { ChunkLines } from "../../../domain/batch/RowChunk.ts"
+import type { TallyCounts } from "../../../domain/batch/Tally.ts"
+import type { UnsaidFields } from "../../../domain/batch/Unsaid.ts"
+import type { EndpointCounts } from "../../../domain/genai/MergeStats.ts"
+import type { BatchOptions } from "../../../services/BatchRunner.ts"
+import type { Amounts, Spent } from "../../genai/Spending.ts"
+import type { SentConfig } from "./SentConfig.ts"
+
+/** The first argument of a process that sends rows for another one; nothing that users type. */
+export const CHILD_ARGUMENT = "--send-rows-for-parent"
+
+/** First of all. */
+export interface Start {
+  readonly _tag: "Start"
+  /** The child's share. */
+  readonly config: SentConfig
+  readonly options: Pick<BatchOptions, "anyObject" | "ordered" | "outputFormat" | "maxOutstanding">
+  /** Whether to hand on each result at once: the parent watches what they cost. */
+  readonly isBudgeted: boolean
+}
+
+/** Rows to be done, after all that came before. */
+export interface Rows {
+  readonly _tag: "Rows"
+  readonly lines: ChunkLines
+}
+
+export type ParentMessage =
+  | Start
+  | Rows
+  /** There are no more rows. */
+  | { readonly _tag: "End" }
+  /** Send nothing more: the budget is spent. */
+  | { readonly _tag: "Exhaust"; readonly spent: Spent }
+  /** Send nothing more, wait for what was sent no longer than this, and end. */
+  | { readonly _tag: "Stop"; readonly graceMs: number }
+  /** Give up what is not answered, and end. */
+  | { readonly _tag: "Abandon" }
+
+/** Rows that are settled, together with their lines: either all of this is taken over, or nothing. */
+export interface Results {
+  readonly _tag: "Results"
+  /** The rows by their position among all that were given to this process. */
+  readonly numbers: Uint32Array
+  /** Whole lines. */
+  readonly save: Uint8Array
+  readonly errors: Uint8Array
+  /** What was done so far, this included. */
+  readonly tally: TallyCounts
+  /** What was spent so far. */
+  readonly spending: Amounts
+}
+
+export type ChildMessage =
+  /** Rows may come. */
+  | { readonly _tag: "Ready" }
+  /** So many rows are begun, or wait for nothing but room. */
+  | { readonly _tag: "Taken"; readonly rows: number }
+  | Results
+  /** What the endpoints did for this process so far. */
+  | { readonly _tag: "Stats"; readonly endpoints: ReadonlyArray<EndpointCounts>; readonly unsaid: UnsaidFields }
+  /** All rows are settled, and nothing more comes. */
+  | { readonly _tag: "Ended" }
+
+const CHILD_TAGS: ReadonlySet<unknown> = new Set<ChildMessage["_tag"]>(["Ready", "Taken", "Results", "Stats", "Ended"])
+const PARENT_TAGS: ReadonlySet<unknown> = new Set<ParentMessage["_tag"]>([
+  "Start",
+  "Rows",
+  "End",
+  "Exhaust",
+  "Stop",
+  "Abandon"
+])
+
+const tagOf = (message: unknown): unknown =>
+  typeof message === "object" && message !== null && "_tag" in message ? message._tag : undefined
+
+/** By its tag alone: at the other end is this very program, and nobody else has the channel. */
+export const isChildMessage = (message: unknown): message is ChildMessage => CHILD_TAGS.has(tagOf(message))
+export const isParentMessage = (message: unknown): message is ParentMessage => PARENT_TAGS.has(tagOf(message))
