@@ -37,7 +37,7 @@ export const stream = ({ model, id, nowMs, wantsUsage }: AnswerContext): StreamW
     return wantsUsage ? `${last}${head}],"usage":${JSON.stringify(usageOf(usage ?? {}))}}\n\n${DONE}` : last + DONE
   }
 
-  const write = (next: ChatEvent): string => {
+  const write = (next: ChatEvent, after: ChatEvent | undefined): string => {
     switch (next._tag) {
       case "TextDelta":
         if (isRaw) return ""
@@ -47,7 +47,8 @@ export const stream = ({ model, id, nowMs, wantsUsage }: AnswerContext): StreamW
       case "RawEvent":
         if (next.family !== "openai") return ""
         isRaw = true
-        return wantsUsage || !isUsageOnly(next.data) ? rawEvent(next) : ""
+        // Text that comes next was read from this event. Most have some, and none of those is there for the usage alone.
+        return wantsUsage || after?._tag === "TextDelta" || !isUsageOnly(next.data) ? rawEvent(next) : ""
       case "UsageReport":
         usage = next.usage
         return ""
@@ -59,10 +60,7 @@ export const stream = ({ model, id, nowMs, wantsUsage }: AnswerContext): StreamW
   return {
     write: (events) => {
       let text = ""
-      for (const next of events) {
-        if (isOver) break
-        text += write(next)
-      }
+      for (let at = 0; at < events.length && !isOver; at++) text += write(events[at]!, events[at + 1])
       return text
     },
     fail: (problem) => {

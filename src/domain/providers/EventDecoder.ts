@@ -7,6 +7,7 @@ import type { Complaint, Failures } from "./Failures.ts"
 import * as Json from "./Json.ts"
 import type { Provider, ProviderFailure } from "./Provider.ts"
 import type { StreamItem } from "./StreamDecoder.ts"
+import { TextTemplate } from "./TextTemplate.ts"
 import type { WireResponse } from "./Wire.ts"
 
 /** What is known of the answer so far, and how a dialect adds to it. Absent values change nothing. */
@@ -25,7 +26,10 @@ export interface Progress {
 export interface EventDialect {
   /** What an event tells of a failure; `undefined` when it tells of none. */
   readonly complaintIn: (document: unknown) => Complaint | undefined
-  /** Takes over what an event that tells of no failure says. `name` is empty for events without one. */
+  /**
+   * Takes over what an event that tells of no failure says. `name` is empty for events without one. What a text is changes
+   * nothing but that text: an event that differs in it alone is not read again.
+   */
   readonly read: (document: unknown, name: string, progress: Progress) => void
   /** For dialects of a family: what makes its events useful to somebody who speaks it too. */
   readonly raw?: {
@@ -57,6 +61,7 @@ export const make =
   (credential, nowMs, keepRaw) => {
     const splitter = EventStream.make()
     const raw = keepRaw === true ? dialect.raw : undefined
+    const template = new TextTemplate()
     let items: Array<StreamItem> = []
     let hasEvents = false
     let isOpening = true
@@ -90,7 +95,36 @@ export const make =
       }
     }
 
-    const takeEvent = ({ name, data }: EventStream.StreamEvent) => {
+    /** The text of an event that says nothing else, nor anything that is not known yet. */
+    const onlyText = (document: unknown, name: string): string | undefined => {
+      const texts: Array<string | undefined> = []
+      let saysMore = false
+      const { finishReason, model } = progress
+      const probe: Progress = {
+        finishReason,
+        model,
+        usage,
+        text: (text) => texts.push(text),
+        report: (report) => {
+          saysMore ||= report !== undefined
+        },
+        finish: () => {
+          saysMore = true
+        }
+      }
+      dialect.read(document, name, probe)
+      saysMore ||= probe.finishReason !== finishReason || probe.model !== model
+      return saysMore || texts.length !== 1 ? undefined : texts[0]
+    }
+
+    const takeEvent = (event: EventStream.StreamEvent) => {
+      const { name, data } = event
+      const known = template.textOf(event)
+      if (known !== undefined) {
+        if (raw !== undefined) items.push({ _tag: "RawEvent", family: raw.family, name, data, isOpening: false })
+        items.push({ _tag: "TextDelta", text: known })
+        return
+      }
       if (data.trim() === "[DONE]") {
         return hasEvents ? progress.finish() : broken("the stream ends before it has begun", data)
       }
@@ -104,7 +138,14 @@ export const make =
         isOpening &&= raw.isOpening(document, name)
         items.push({ _tag: "RawEvent", family: raw.family, name, data, isOpening })
       }
+      const count = items.length
       dialect.read(document, name, progress)
+      const item = items[count]
+      // Once the answer has begun no event opens it, so that what is left to know of an event is its text.
+      if (item?._tag !== "TextDelta" || items.length > count + 1 || (raw !== undefined && isOpening)) return
+      template.learn(event, item.text, (document) =>
+        dialect.complaintIn(document) === undefined ? onlyText(document, name) : undefined
+      )
     }
 
     const takeForeign = (text: string) => {

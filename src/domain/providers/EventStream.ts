@@ -68,6 +68,11 @@ export const make = (): Splitter => {
   const take = (line: string) => {
     if (foreign !== undefined) return takeForeign(line)
     if (line === "") return dispatch()
+    // Most lines: the way below comes to the same, for three times the cost.
+    if (line.startsWith("data: ")) {
+      isEventStream = true
+      return takeData(line.slice("data: ".length))
+    }
     const colon = line.indexOf(":")
     const field = colon < 0 ? line : line.slice(0, colon)
     if (!FIELDS.has(field) && (!isEventStream || NO_FIELD.test(line))) return takeForeign(line)
@@ -75,15 +80,21 @@ export const make = (): Splitter => {
     if (field !== "data" && field !== "event") return
     const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
     if (field === "event") name = value
-    else if (data === undefined) data = value
+    else takeData(value)
+  }
+
+  const takeData = (value: string) => {
+    if (data === undefined) data = value
     else if (data.length <= LONGEST) data = `${data}\n${value}`
   }
 
   const split = (text: string) => {
     let start = afterReturn && text[0] === "\n" ? 1 : 0
     if (text !== "") afterReturn = false
+    // Looked for once, and not in every line: hardly any server sends carriage returns.
+    const endOf = text.includes("\r") ? endOfLine : endOfFedLine
     for (;;) {
-      const end = endOfLine(text, start)
+      const end = endOf(text, start)
       if (end < 0) break
       const line = partial + text.slice(start, end)
       partial = ""
@@ -129,6 +140,9 @@ const FIELDS = new Set(["", "data", "event", "id", "retry"])
 
 /** How JSON and HTML begin, and no field that anyone may invent. */
 const NO_FIELD = /^\s*[{}[\]<"]/
+
+/** The same as below for a text without carriage returns. */
+const endOfFedLine = (text: string, start: number): number => text.indexOf("\n", start)
 
 /** Where the line that begins at `start` ends: at a line feed or a carriage return; -1 when it does not. */
 const endOfLine = (text: string, start: number): number => {
