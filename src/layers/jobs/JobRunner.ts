@@ -159,6 +159,7 @@ export class JobRunner {
     if (before !== undefined) this.lose(before)
     const watch = this.options.watches.take(job.id)
     const running: Running = { claim, watch, fiber: undefined, isLost: false }
+    if (this.running.size === 0) this.rate.begin(this.now())
     this.running.set(job.id, running)
     watch.begin(job)
     // At once: a fiber that is interrupted before it has begun would not give its job back.

@@ -27,20 +27,33 @@ export interface Progress {
 
 /**
  * Milliseconds until requests that may not go to the excluded endpoints are worth sending again: the time in which the
- * others work off what is queued with them at their recent rate, clamped to 1 to 60 s. Nothing completed lately: 60 s when
- * the window is whole, else as long as it has been watched, since nobody knows.
+ * others work off what is queued with them at their recent rate, clamped to 1 to 60 s. Nothing completed lately: the time
+ * that their answers have taken so far, as often as the slots must be filled for the queue; at least as long as nothing
+ * completed, and 60 s when that is the whole window.
  */
 export const retryAfterMs = ({ earlier, elapsedMs, now }: Progress, exclude: ReadonlySet<string>): number => {
   let queued = 0
   let completed = 0
+  let inflight = 0
+  let answers = 0
+  let answeringMs = 0
   now.forEach((endpoint, index) => {
     if (exclude.has(endpoint.name)) return
     queued += endpoint.queueLen
+    inflight += endpoint.inflight
     completed += completedBy(endpoint) - completedBy(earlier[index])
+    answers += endpoint.latency.count
+    answeringMs += endpoint.latency.sum
   })
-  if (completed === 0) return elapsedMs < WINDOW_SECONDS * 1_000 ? clamp(elapsedMs) : MOST_MS
-  return clamp((queued / completed) * elapsedMs)
+  if (completed > 0) return clamp((queued / completed) * elapsedMs)
+  if (elapsedMs >= WINDOW_SECONDS * 1_000) return MOST_MS
+  const expectedMs = inflight === 0 || answers === 0 ? 0 : Math.ceil(queued / inflight) * (answeringMs / answers)
+  return clamp(Math.max(expectedMs, elapsedMs))
 }
+
+/** Whether requests that may not go to the excluded endpoints had anything before them. */
+const isBusy = (stats: ReadonlyArray<EndpointStats>, exclude: ReadonlySet<string>): boolean =>
+  stats.some(({ inflight, name, queueLen }) => !exclude.has(name) && inflight + queueLen > 0)
 
 /** Sends that have ended in whatever way: each has given its slot to another. */
 const completedBy = (endpoint: EndpointStats | undefined): number =>
@@ -73,8 +86,10 @@ export const make = Effect.fnUntraced(function* (
       const problem = fromGenAiError(error)
       if (error.reason._tag !== "Rejected" || error.reason.cause !== "QueueFull") return Effect.succeed(problem)
       return Effect.map(client.stats, (stats) => {
-        const oldest = samples[0]!
-        const progress = { earlier: oldest.stats, now: stats, elapsedMs: now() - oldest.atMs }
+        // What was not done while there was nothing to do says nothing of how fast it is.
+        const idleAt = samples.findLastIndex((sample) => !isBusy(sample.stats, exclude))
+        const since = samples[Math.max(0, idleAt)]!
+        const progress = { earlier: since.stats, now: stats, elapsedMs: now() - since.atMs }
         return new Problem({ ...problemFields(problem), retryAfterMs: retryAfterMs(progress, exclude) })
       })
     }

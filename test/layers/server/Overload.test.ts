@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import type { EndpointStats } from "../../../src/domain/genai/EndpointStats.ts"
-import { retryAfterMs } from "../../../src/layers/server/Overload.ts"
+import { GenAiError, Rejected } from "../../../src/domain/genai/GenAiError.ts"
+import { Histogram } from "../../../src/domain/genai/Histogram.ts"
+import * as Overload from "../../../src/layers/server/Overload.ts"
 import { ask, fakeClient, serve, start } from "./harness.ts"
 
 describe("a service that is full", () => {
@@ -71,13 +74,22 @@ describe("a service that is full", () => {
 })
 
 describe("the time until there is room", () => {
-  const endpoint = (name: string, queueLen: number, sent: number) =>
-    ({ name, queueLen, sent, inflight: 0 }) as unknown as EndpointStats
+  const endpoint = (
+    name: string,
+    queueLen: number,
+    sent: number,
+    inflight = 0,
+    latencies: ReadonlyArray<number> = []
+  ) => {
+    const latency = new Histogram()
+    for (const millis of latencies) latency.record(millis)
+    return { name, queueLen, sent, inflight, latency } as unknown as EndpointStats
+  }
   const none: ReadonlySet<string> = new Set()
 
   it("is the time in which the queue is worked off at the recent rate", () => {
     const progress = { earlier: [endpoint("a", 0, 100)], now: [endpoint("a", 300, 200)], elapsedMs: 10_000 }
-    assert.strictEqual(retryAfterMs(progress, none), 30_000)
+    assert.strictEqual(Overload.retryAfterMs(progress, none), 30_000)
   })
 
   it("counts only endpoints that the request may go to", () => {
@@ -86,15 +98,49 @@ describe("the time until there is room", () => {
       now: [endpoint("a", 10_000, 10), endpoint("b", 20, 100)],
       elapsedMs: 10_000
     }
-    assert.strictEqual(retryAfterMs(progress, new Set(["a"])), 2_000)
+    assert.strictEqual(Overload.retryAfterMs(progress, new Set(["a"])), 2_000)
   })
 
   it("is between one second and a minute, and a minute when nothing moves", () => {
     const of = (queueLen: number, completed: number, elapsedMs = 10_000) =>
-      retryAfterMs({ earlier: [endpoint("a", 0, 0)], now: [endpoint("a", queueLen, completed)], elapsedMs }, none)
+      Overload.retryAfterMs(
+        { earlier: [endpoint("a", 0, 0)], now: [endpoint("a", queueLen, completed)], elapsedMs },
+        none
+      )
     assert.strictEqual(of(1, 100_000), 1_000)
     assert.strictEqual(of(100_000, 1), 60_000)
     assert.strictEqual(of(100, 0), 60_000)
     assert.strictEqual(of(100, 0, 3_000), 3_000)
   })
+
+  it("is what answers have taken so far, for each filling of the slots, before any has come", () => {
+    const of = (queueLen: number, inflight: number, elapsedMs: number) =>
+      Overload.retryAfterMs(
+        {
+          earlier: [endpoint("a", 0, 2)],
+          now: [endpoint("a", queueLen, 2 + inflight, inflight, [3_000, 5_000])],
+          elapsedMs
+        },
+        none
+      )
+    assert.strictEqual(of(100, 50, 10), 8_000)
+    assert.strictEqual(of(101, 50, 10), 12_000)
+    assert.strictEqual(of(10, 50, 10), 4_000)
+    assert.strictEqual(of(10, 50, 9_000), 9_000)
+    assert.strictEqual(of(100, 0, 10), 1_000)
+  })
+
+  it.effect("does not count the time in which there was nothing to do", () =>
+    Effect.gen(function* () {
+      let now: EndpointStats = endpoint("a", 0, 0)
+      const client = fakeClient({ stats: Effect.sync(() => [now]) })
+      const overload = yield* Overload.make(client)
+      yield* TestClock.adjust("20 seconds")
+      now = endpoint("a", 100, 50, 50)
+      const full = new GenAiError({ message: "full", reason: new Rejected({ cause: "QueueFull" }), attempts: 0 })
+      assert.strictEqual((yield* overload.problemOf(full, none)).retryAfterMs, 1_000)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* overload.problemOf(full, none)).retryAfterMs, 5_000)
+    })
+  )
 })
