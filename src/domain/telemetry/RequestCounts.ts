@@ -40,6 +40,13 @@ export class RequestCounts {
   private readonly clients = new Map<string | undefined, Map<string | undefined, ClientCounts>>()
   private clientCount = 0
 
+  /** Requests that have begun and not ended. */
+  get inFlight(): number {
+    let inFlight = 0
+    for (const route of this.routes.values()) inFlight += route.inFlight
+    return inFlight
+  }
+
   begun(record: RequestRecord): void {
     this.routeOf(record).inFlight++
   }

@@ -2,7 +2,7 @@
 import type * as Clock from "effect/Clock"
 import * as Result from "effect/Result"
 import type { ApiKeyConfig } from "../../domain/config/ServerConfig.ts"
-import { SlidingWindow } from "../../domain/sandbox/SlidingWindow.ts"
+import { KeyRates } from "../../domain/server/KeyRates.ts"
 import { Problem } from "../../domain/server/Problem.ts"
 
 /** Finds the API key that a credential is; in constant time for all that are none. */
@@ -22,18 +22,24 @@ export interface Caller {
 
 const ANYBODY: Caller = { name: "", models: undefined }
 
-const MINUTE_MS = 60_000
+/**
+ * Asks for a request of a key that has a limit, where requests are counted for several processes: `done` is called once,
+ * with the milliseconds until it may come again, or `undefined` when it may be made.
+ */
+export type AskForRequest = (key: string, done: (retryAfterMs: number | undefined) => void) => void
 
 /** The API keys at the service's door. One for all of its routes: a key's rate is counted over all of them. */
 export class Auth {
   private readonly keys: Keys
   private readonly clock: Clock.Clock
-  /** The requests of the last minute of each key that has a limit. */
-  private readonly windows = new Map<string, SlidingWindow>()
+  private readonly rates = new KeyRates()
+  private readonly ask: AskForRequest | undefined
 
-  constructor(keys: Keys, clock: Clock.Clock) {
+  /** Without `ask` requests are counted here. */
+  constructor(keys: Keys, clock: Clock.Clock, ask?: AskForRequest) {
     this.keys = keys
     this.clock = clock
+    this.ask = ask
   }
 
   /** Whether a key is asked for. */
@@ -55,30 +61,32 @@ export class Auth {
     if (this.keys.isEmpty) return Result.succeed(ANYBODY)
     const known = this.known(credential)
     if (Result.isFailure(known)) return Result.fail(known.failure)
-    const key = known.success
-    if (key.requestsPerMinute !== undefined) {
-      const now = this.now()
-      const window = this.windowOf(key.name)
-      if (window.count(now) >= key.requestsPerMinute) {
-        return Result.fail(tooOften(key.name, key.requestsPerMinute, window.untilOldestLeaves(now)))
-      }
-      window.add(now)
+    const { name, requestsPerMinute } = known.success
+    if (requestsPerMinute !== undefined) {
+      const retryAfterMs = this.rates.take(name, requestsPerMinute, this.now())
+      if (retryAfterMs !== undefined) return Result.fail(tooOften(name, requestsPerMinute, retryAfterMs))
     }
-    return Result.succeed(toCaller(key))
+    return Result.succeed(toCaller(known.success))
+  }
+
+  /** As `admit`, over all processes of the service: `done` is called once, at once unless others have to be asked. */
+  admitted(credential: string | undefined, done: (caller: Result.Result<Caller, Problem>) => void): void {
+    const { ask } = this
+    const key = ask === undefined || this.keys.isEmpty ? undefined : Result.getOrUndefined(this.known(credential))
+    const limit = key?.requestsPerMinute
+    if (ask === undefined || key === undefined || limit === undefined) done(this.admit(credential))
+    else {
+      ask(key.name, (retryAfterMs) => {
+        const mayNot = retryAfterMs !== undefined
+        done(mayNot ? Result.fail(tooOften(key.name, limit, retryAfterMs)) : Result.succeed(toCaller(key)))
+      })
+    }
   }
 
   private known(credential: string | undefined): Result.Result<ApiKeyConfig, Problem> {
     if (credential === undefined || credential === "") return Result.fail(noKey)
     const key = this.keys.lookup(credential)
     return key === undefined ? Result.fail(wrongKey) : Result.succeed(key)
-  }
-
-  private windowOf(name: string): SlidingWindow {
-    const known = this.windows.get(name)
-    if (known !== undefined) return known
-    const window = new SlidingWindow(MINUTE_MS)
-    this.windows.set(name, window)
-    return window
   }
 
   /** Never goes back, as the wall clock may. */

@@ -37,6 +37,8 @@ export interface DialectHandlerOptions {
   readonly state: { readonly isDraining: boolean }
 }
 
+type Generate = Extract<Route, { readonly _tag: "Generate" }>
+
 /** A request that may be sent. */
 interface Accepted {
   readonly exchange: Exchange
@@ -59,32 +61,41 @@ export class DialectHandler {
 
   /** Answers a request whose head has come; `beforeBody` is called when its body is wanted. */
   handle(exchange: Exchange, dialect: Dialect, route: Route, search: string, beforeBody?: () => void): void {
-    const caller = this.admit(exchange, dialect, route, search)
-    if (Result.isFailure(caller)) this.refuse(exchange, dialect, caller.failure)
-    else if (route._tag !== "Generate") exchange.reply(this.listing(dialect, route, caller.success))
-    else {
-      const { maxBodyBytes } = this.options
-      beforeBody?.()
-      readBody(exchange.request, maxBodyBytes, (body) => {
-        const accepted = Result.flatMap(body, (bytes) => this.accept(exchange, dialect, route, caller.success, bytes))
-        if (Result.isFailure(accepted)) this.refuse(exchange, dialect, accepted.failure)
-        else if (accepted.success.asked.isStreamed) this.stream(accepted.success)
-        else this.generate(accepted.success)
-      })
-    }
-  }
-
-  /** All that can be said before the body has come. */
-  private admit(exchange: Exchange, dialect: Dialect, route: Route, search: string): Result.Result<Caller, Problem> {
-    const { auth, maxBodyBytes, state } = this.options
+    const { auth, state } = this.options
     const { headers } = exchange.request
     const credential = dialect.credential(headers as Readonly<Record<string, string | undefined>>, search)
-    if (route._tag !== "Generate") return this.known(exchange, auth.identify(credential))
-    if (state.isDraining) return Result.fail(draining)
-    const caller = this.known(exchange, auth.admit(credential))
-    if (Result.isFailure(caller)) return caller
-    const refused = refusesBody(exchange.request, maxBodyBytes)
-    return refused === undefined ? caller : Result.fail(refused)
+    if (route._tag !== "Generate") {
+      const caller = this.known(exchange, auth.identify(credential))
+      if (Result.isFailure(caller)) this.refuse(exchange, dialect, caller.failure)
+      else exchange.reply(this.listing(dialect, route, caller.success))
+    } else if (state.isDraining) this.refuse(exchange, dialect, draining)
+    else auth.admitted(credential, (caller) => this.receive(exchange, dialect, route, caller, beforeBody))
+  }
+
+  /** Reads the body of a request that its caller may make, and answers it. */
+  private receive(
+    exchange: Exchange,
+    dialect: Dialect,
+    route: Generate,
+    admitted: Result.Result<Caller, Problem>,
+    beforeBody: (() => void) | undefined
+  ): void {
+    const { maxBodyBytes } = this.options
+    const caller = Result.flatMap(this.known(exchange, admitted), (caller) => {
+      const refused = refusesBody(exchange.request, maxBodyBytes)
+      return refused === undefined ? Result.succeed(caller) : Result.fail(refused)
+    })
+    if (Result.isFailure(caller)) {
+      this.refuse(exchange, dialect, caller.failure)
+      return
+    }
+    beforeBody?.()
+    readBody(exchange.request, maxBodyBytes, (body) => {
+      const accepted = Result.flatMap(body, (bytes) => this.accept(exchange, dialect, route, caller.success, bytes))
+      if (Result.isFailure(accepted)) this.refuse(exchange, dialect, accepted.failure)
+      else if (accepted.success.asked.isStreamed) this.stream(accepted.success)
+      else this.generate(accepted.success)
+    })
   }
 
   private known(exchange: Exchange, caller: Result.Result<Caller, Problem>): Result.Result<Caller, Problem> {
@@ -100,7 +111,7 @@ export class DialectHandler {
   private accept(
     exchange: Exchange,
     dialect: Dialect,
-    route: Extract<Route, { readonly _tag: "Generate" }>,
+    route: Generate,
     caller: Caller,
     body: Buffer
   ): Result.Result<Accepted, Problem> {
@@ -168,7 +179,7 @@ export class DialectHandler {
     return Result.succeed(Math.min(millis, this.options.maxDeadlineMs))
   }
 
-  private listing(dialect: Dialect, route: Exclude<Route, { readonly _tag: "Generate" }>, caller: Caller) {
+  private listing(dialect: Dialect, route: Exclude<Route, Generate>, caller: Caller) {
     const { models } = this.options
     if (route._tag === "ListModels") {
       const allowed = models.names.filter((name) => forbids(caller, name) === undefined)

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../domain/config/ServerConfig.ts"
+import type { EndpointStats } from "../../domain/genai/EndpointStats.ts"
 import { KeyRing } from "../../domain/server/KeyRing.ts"
 import { isLoopback } from "../../domain/server/Loopback.ts"
 import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
@@ -12,7 +13,7 @@ import { GenAiClient } from "../../services/GenAiClient.ts"
 import { HttpService, type HttpServiceError } from "../../services/HttpService.ts"
 import { Jobs } from "../../services/Jobs.ts"
 import { ServerTelemetry } from "../../services/ServerTelemetry.ts"
-import { Auth } from "./Auth.ts"
+import { type AskForRequest, Auth } from "./Auth.ts"
 import { makeHandler } from "./api/Handler.ts"
 import { DialectHandler } from "./DialectHandler.ts"
 import { Edge } from "./Edge.ts"
@@ -26,6 +27,15 @@ export interface HttpServiceOptions {
   /** What the client was made of. */
   readonly dispatcher: Pick<DispatcherConfig, "deadlineMs" | "endpoints">
   readonly timeouts?: ListenerOptions["timeouts"]
+  /** The other processes of the service, when there are any. */
+  readonly peers?: Peers | undefined
+}
+
+/** What a process asks the others for. */
+export interface Peers {
+  readonly askForRequest: AskForRequest
+  /** The endpoints over all processes. */
+  readonly stats: Effect.Effect<ReadonlyArray<EndpointStats>>
 }
 
 /** Listens until the scope closes; what runs then is aborted, unless it has been drained before. */
@@ -40,7 +50,7 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const state = new ServiceState()
   const exchanges = new Exchanges(state)
-  const auth = new Auth(new KeyRing(config.apiKeys), clock)
+  const auth = new Auth(new KeyRing(config.apiKeys), clock, options.peers?.askForRequest)
   const models = new ModelRoutes(dispatcher.endpoints, config.models)
   const overload = yield* Overload.make(client)
   const api = yield* makeHandler({
@@ -51,6 +61,7 @@ export const make = Effect.fnUntraced(function* (
     models,
     overload,
     client,
+    stats: options.peers?.stats ?? client.stats,
     jobs,
     telemetry
   })

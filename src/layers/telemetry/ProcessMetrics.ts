@@ -4,7 +4,7 @@ import { type EventLoopUtilization, monitorEventLoopDelay, performance } from "n
 import { getHeapStatistics } from "node:v8"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { PrometheusText } from "../../domain/telemetry/PrometheusText.ts"
+import type { Labels, PrometheusText } from "../../domain/telemetry/PrometheusText.ts"
 
 /** The event loop is looked at so often; it can be late at each look. */
 const RESOLUTION_MS = 20
@@ -14,8 +14,10 @@ export interface ProcessMetrics {
   readonly write: (text: PrometheusText) => Effect.Effect<void>
 }
 
-/** Watches the event loop until the scope closes. */
-export const make: Effect.Effect<ProcessMetrics, never, Scope.Scope> = Effect.gen(function* () {
+/** Watches the event loop until the scope closes. `labels` tell this process from others of the service. */
+export const make = Effect.fnUntraced(function* (
+  labels: Labels = {}
+): Effect.fn.Return<ProcessMetrics, never, Scope.Scope> {
   const delay = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -34,29 +36,31 @@ export const make: Effect.Effect<ProcessMetrics, never, Scope.Scope> = Effect.ge
     text.gauge(
       "nodejs_eventloop_lag_p99_seconds",
       "How late the event loop was, 99th percentile since the last scrape.",
-      [[{}, hasLooked ? seconds(delay.percentile(99)) : 0]]
+      [[labels, hasLooked ? seconds(delay.percentile(99)) : 0]]
     )
     text.gauge("nodejs_eventloop_lag_max_seconds", "How late the event loop was at most since the last scrape.", [
-      [{}, hasLooked ? seconds(delay.max) : 0]
+      [labels, hasLooked ? seconds(delay.max) : 0]
     ])
     delay.reset()
     const now = performance.eventLoopUtilization()
     const share = performance.eventLoopUtilization(now, utilization).utilization
     utilization = now
     text.gauge("nodejs_eventloop_utilization_ratio", "The share of the time since the last scrape that it was busy.", [
-      [{}, share]
+      [labels, share]
     ])
   }
 
   const write = Effect.fnUntraced(function* (text: PrometheusText) {
     const { user, system } = process.cpuUsage()
-    text.counter("process_cpu_seconds_total", "User and system CPU time.", [[{}, (user + system) / 1e6]])
-    text.gauge("process_resident_memory_bytes", "Resident memory.", [[{}, process.memoryUsage.rss()]])
-    text.gauge("nodejs_heap_used_bytes", "Heap in use.", [[{}, getHeapStatistics().used_heap_size]])
-    text.gauge("process_start_time_seconds", "Start of the process, Unix time.", [[{}, performance.timeOrigin / 1e3]])
+    text.counter("process_cpu_seconds_total", "User and system CPU time.", [[labels, (user + system) / 1e6]])
+    text.gauge("process_resident_memory_bytes", "Resident memory.", [[labels, process.memoryUsage.rss()]])
+    text.gauge("nodejs_heap_used_bytes", "Heap in use.", [[labels, getHeapStatistics().used_heap_size]])
+    text.gauge("process_start_time_seconds", "Start of the process, Unix time.", [
+      [labels, performance.timeOrigin / 1e3]
+    ])
     writeLoop(text)
     const files = yield* openFiles
-    if (files !== undefined) text.gauge("process_open_fds", "Open files, connections included.", [[{}, files]])
+    if (files !== undefined) text.gauge("process_open_fds", "Open files, connections included.", [[labels, files]])
   })
   return { write }
 })

@@ -37,6 +37,8 @@ export interface RequestLogOptions {
   readonly format: ServerConfig["requestLog"]
   /** An open file. Default: 2, standard error. */
   readonly fd?: number | undefined
+  /** Whether other processes write lines to the same file. Default: false. */
+  readonly isShared?: boolean | undefined
 }
 
 /** Makes a log; what waits when the scope closes, or the process exits, is written then. */
@@ -44,7 +46,7 @@ export const make = Effect.fnUntraced(function* (
   options: RequestLogOptions
 ): Effect.fn.Return<RequestLog, never, Scope.Scope> {
   if (options.format === "none") return { write: () => {}, dropped: () => 0 }
-  const writer = new BatchWriter(yield* patient(options.fd ?? 2))
+  const writer = new BatchWriter(yield* patient(options.fd ?? 2), options.isShared ?? false)
   const lineOf = options.format === "json" ? jsonLine : textLine
   yield* Effect.acquireRelease(
     Effect.sync(() => process.on("exit", writer.last)),
@@ -75,9 +77,20 @@ const patient = (fd: number): Effect.Effect<number, never, Scope.Scope> =>
       })
   )
 
+/** A pipe takes so many bytes at once or not at all, and nothing of others between them (PIPE_BUF on Linux). */
+const ATOMIC = 4096
+
+/** As many of the lines as are written in one piece; or one that is too long for that. */
+const atomic = (lines: Buffer): Buffer => {
+  if (lines.length <= ATOMIC) return lines
+  const end = lines.lastIndexOf(10, ATOMIC - 1)
+  return lines.subarray(0, (end < 0 ? lines.indexOf(10) : end) + 1)
+}
+
 class BatchWriter {
   dropped = 0
   private readonly fd: number
+  private readonly isShared: boolean
   private lines: Array<string> = []
   private length = 0
   /** The reader has gone: nothing can be written any more. */
@@ -89,8 +102,9 @@ class BatchWriter {
   /** Done when the write under way is: only one at a time, so that batches stay whole and in order. */
   private writing: Deferred.Deferred<void> | undefined = undefined
 
-  constructor(fd: number) {
+  constructor(fd: number, isShared: boolean) {
     this.fd = fd
+    this.isShared = isShared
   }
 
   add(line: string): void {
@@ -162,7 +176,7 @@ class BatchWriter {
   }
 
   private writeAll(bytes: Buffer, count: number): Effect.Effect<void> {
-    return Effect.flatMap(this.writeSome(bytes), (outcome) => {
+    return Effect.flatMap(this.writeSome(this.isShared ? atomic(bytes) : bytes), (outcome) => {
       if (typeof outcome === "number") {
         return outcome === bytes.length ? Effect.void : this.writeAll(bytes.subarray(outcome), count)
       }

@@ -1,4 +1,5 @@
 /** `ServerTelemetry`: Prometheus metrics, a line per request, and traces where there is a collector. */
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,7 +8,9 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { ServerConfig, TelemetryConfig } from "../../domain/config/ServerConfig.ts"
+import { countsOf } from "../../domain/genai/MergeStats.ts"
 import { writeEndpoints } from "../../domain/telemetry/EndpointMetrics.ts"
+import * as ProcessFigures from "../../domain/telemetry/ProcessFigures.ts"
 import { PrometheusText, type Sample } from "../../domain/telemetry/PrometheusText.ts"
 import { RequestCounts } from "../../domain/telemetry/RequestCounts.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
@@ -22,6 +25,18 @@ export interface TelemetryOptions {
   readonly requestLog: ServerConfig["requestLog"]
   /** Where the lines of the requests go: an open file. Default: 2, standard error. */
   readonly requestLogFd?: number | undefined
+  /** The other processes of the service, when there are any. */
+  readonly peers?: TelemetryPeers | undefined
+}
+
+/** What the processes of a service know of each other. */
+export interface TelemetryPeers {
+  /** The name of this process, for what is told of each process by itself. */
+  readonly process: string
+  /** Takes what tells the figures of this process. */
+  readonly publish: (own: Effect.Effect<ProcessFigures.ProcessFigures>) => void
+  /** The figures of all processes. */
+  readonly all: Effect.Effect<ReadonlyArray<ProcessFigures.ProcessFigures>>
 }
 
 /** Jobs are counted when the service `Jobs` is there. */
@@ -30,20 +45,33 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ServerTelemetry["Service"], never, GenAiClient | Scope.Scope> {
   const client = yield* GenAiClient
   const jobs = Option.getOrUndefined(yield* Effect.serviceOption(Jobs))
-  const log = yield* RequestLog.make({ format: options.requestLog, fd: options.requestLogFd })
-  const process = yield* ProcessMetrics.make
+  const log = yield* RequestLog.make({
+    format: options.requestLog,
+    fd: options.requestLogFd,
+    isShared: options.peers !== undefined
+  })
+  const process = yield* ProcessMetrics.make(options.peers === undefined ? {} : { process: options.peers.process })
   const tracer = yield* makeTracer(options.config)
   const counts = new RequestCounts()
 
-  const prometheus = Effect.gen(function* () {
+  const own = Effect.gen(function* () {
     const text = new PrometheusText()
     counts.write(text)
-    writeEndpoints(text, yield* client.stats)
-    if (jobs !== undefined) yield* writeJobs(text, jobs)
     text.counter("genai_dispatcher_request_log_dropped_total", "Lines of requests that could not be written.", [
       [{}, log.dropped()]
     ])
     yield* process.write(text)
+    return { inflight: counts.inFlight, endpoints: (yield* client.stats).map(countsOf), families: text.families }
+  })
+  options.peers?.publish(own)
+  const all = options.peers?.all ?? Effect.map(own, Arr.of)
+
+  const prometheus = Effect.gen(function* () {
+    const text = new PrometheusText()
+    const figures = yield* all
+    for (const family of ProcessFigures.familiesOf(figures)) text.add(family)
+    writeEndpoints(text, ProcessFigures.endpointsOf(figures))
+    if (jobs !== undefined) yield* writeJobs(text, jobs)
     return text.toString()
   })
 

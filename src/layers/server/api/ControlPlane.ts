@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../../domain/config/ServerConfig.ts"
+import type { EndpointStats } from "../../../domain/genai/EndpointStats.ts"
 import type { ModelRoutes } from "../../../domain/server/ModelRoutes.ts"
 import type { Problem } from "../../../domain/server/Problem.ts"
 import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
@@ -23,6 +24,8 @@ export interface ControlPlaneParts {
   readonly models: ModelRoutes
   readonly overload: Overload
   readonly client: GenAiClient["Service"]
+  /** The endpoints over all processes of the service. */
+  readonly stats: Effect.Effect<ReadonlyArray<EndpointStats>>
   readonly jobs: Jobs["Service"]
   readonly telemetry: ServerTelemetry["Service"]
 }
@@ -58,7 +61,12 @@ export const callerOf = Effect.fnUntraced(function* (
   how: "admit" | "identify"
 ): Effect.fn.Return<Caller, Problem, ControlPlane> {
   const { auth } = yield* ControlPlane
-  const caller = yield* Effect.fromResult(auth[how](credentialOf(request)))
+  const credential = credentialOf(request)
+  const caller = yield* how === "identify"
+    ? Effect.fromResult(auth.identify(credential))
+    : Effect.callback<Caller, Problem>((resume) =>
+        auth.admitted(credential, (result) => resume(Effect.fromResult(result)))
+      )
   const record = recordOf(request)
   if (record !== undefined && caller.name !== "") record.key = caller.name
   return caller

@@ -28,9 +28,8 @@ const workerMetrics = (stats: EndpointStats, config: EndpointConfig, index: numb
 })
 
 const workers = Effect.gen(function* () {
-  const { client, endpoints } = yield* ControlPlane
-  const stats = yield* client.stats
-  return stats.map((entry, index) => workerMetrics(entry, endpoints[index]!, index))
+  const { endpoints, stats } = yield* ControlPlane
+  return (yield* stats).map((entry, index) => workerMetrics(entry, endpoints[index]!, index))
 })
 
 const prometheus = Effect.gen(function* () {
@@ -40,8 +39,8 @@ const prometheus = Effect.gen(function* () {
 })
 
 const readiness = Effect.gen(function* () {
-  const { client, state } = yield* ControlPlane
-  const endpoints = (yield* client.stats).map(({ name, state }) => ({
+  const { state, stats } = yield* ControlPlane
+  const endpoints = (yield* stats).map(({ name, state }) => ({
     name,
     state,
     usable: state === "up" || state === "recovering"
