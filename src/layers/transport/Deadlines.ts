@@ -9,72 +9,131 @@ export const TICK_MS = 25
  */
 const MAX_STEP_MS = 250
 
+/** A place in a ring of deadlines. */
+class Link {
+  previous: Link = this
+  next: Link = this
+
+  unlink(): void {
+    this.previous.next = this.next
+    this.next.previous = this.previous
+    this.previous = this
+    this.next = this
+  }
+}
+
 /** One limit of one call; it is under way between `Deadlines.start` and `Deadlines.stop`, or until it has passed. */
-export class Deadline {
+export class Deadline extends Link {
   readonly onPassed: () => void
   /** When it passes, on the clock of `Deadlines`. */
   at = 0
-  queue: Set<Deadline> | undefined = undefined
+  /** The tick at which it is looked at, which may be too soon; -1 while it is not under way. */
+  slot = -1
 
   constructor(onPassed: () => void) {
+    super()
     this.onPassed = onPassed
   }
 }
 
 /**
- * Starting and stopping costs a fraction of a microsecond and makes no timer, because a request has up to four limits
- * and there are thousands a second. Deadlines with equal limits pass in the order in which they were started, so a
- * tick looks at the oldest of each limit only. The one interval runs while there is something to wait for, and does not
- * keep the process alive.
+ * Starting, moving and stopping a deadline is a few field writes and makes no timer, because a request has four limits and
+ * there are thousands of requests a second: `benchmarks/transport.ts`. Deadlines stand in the slot of the tick at which they
+ * pass. One that is put off stays in its slot and is moved on when the clock comes there, which is seldom: most calls have
+ * ended by then. The one interval runs while there is something to wait for, and does not keep the process alive.
  *
  * Uses the monotonic clock and not Effect's `Clock`: what is limited is real sockets.
  */
 export class Deadlines {
-  private readonly queues = new Map<number, Set<Deadline>>()
+  private readonly slots = new Map<number, Link>()
+  /** Deadlines under way. */
+  private count = 0
   private interval: NodeJS.Timeout | undefined = undefined
   /** The clock at the last tick, and the real time then. */
-  private now = 0
+  private tickedMs = 0
   private tickedAt = 0
+  /** All slots before this one are empty. */
+  private first = 0
+
+  /** Milliseconds on the clock of the deadlines, while any is under way. */
+  now(): number {
+    return this.tickedMs + Math.min(performance.now() - this.tickedAt, MAX_STEP_MS)
+  }
 
   /** Starts a deadline, or starts it anew. */
   start(deadline: Deadline, limitMs: number): void {
-    if (this.interval === undefined) {
-      this.tickedAt = performance.now()
-      this.interval = setInterval(() => this.tick(), TICK_MS).unref()
-    }
-    let queue = this.queues.get(limitMs)
-    if (queue === undefined) {
-      queue = new Set()
-      this.queues.set(limitMs, queue)
-    }
-    deadline.queue?.delete(deadline)
-    deadline.queue = queue.add(deadline)
-    deadline.at = this.read() + limitMs
+    this.run()
+    this.startAt(deadline, this.now() + limitMs)
+  }
+
+  /** Starts a deadline that passes at a time of `now`, or moves it there. */
+  startAt(deadline: Deadline, atMs: number): void {
+    this.run()
+    deadline.at = atMs
+    const isUnderWay = deadline.slot >= 0
+    if (isUnderWay && slotOf(atMs) >= deadline.slot) return
+    if (isUnderWay) deadline.unlink()
+    else this.count++
+    this.put(deadline)
   }
 
   stop(deadline: Deadline): void {
-    deadline.queue?.delete(deadline)
-    deadline.queue = undefined
+    if (deadline.slot < 0) return
+    deadline.unlink()
+    deadline.slot = -1
+    this.count--
   }
 
-  private read(): number {
-    return this.now + Math.min(performance.now() - this.tickedAt, MAX_STEP_MS)
+  private run(): void {
+    if (this.interval !== undefined) return
+    this.tickedAt = performance.now()
+    this.interval = setInterval(() => this.tick(), TICK_MS).unref()
+  }
+
+  private put(deadline: Deadline): void {
+    deadline.slot = slotOf(deadline.at)
+    let ring = this.slots.get(deadline.slot)
+    if (ring === undefined) {
+      ring = new Link()
+      this.slots.set(deadline.slot, ring)
+    }
+    deadline.previous = ring.previous
+    deadline.next = ring
+    ring.previous.next = deadline
+    ring.previous = deadline
   }
 
   private tick(): void {
-    this.now = this.read()
+    this.tickedMs = this.now()
     this.tickedAt = performance.now()
-    for (const [limitMs, queue] of this.queues) {
-      if (queue.size === 0) this.queues.delete(limitMs)
-      for (const deadline of queue) {
-        if (deadline.at > this.now) break
+    const current = slotOf(this.tickedMs)
+    for (; this.first < current; this.first++) this.pass(this.first)
+    this.pass(current)
+    if (this.count > 0) return
+    clearInterval(this.interval)
+    this.interval = undefined
+    this.slots.clear()
+  }
+
+  /** Deals with those that stand in a slot now; those that are put there meanwhile wait for the next tick. */
+  private pass(slot: number): void {
+    const ring = this.slots.get(slot)
+    if (ring === undefined) return
+    this.slots.delete(slot)
+    const deadlines: Array<Deadline> = []
+    for (let link = ring.next; link !== ring; link = link.next) if (link instanceof Deadline) deadlines.push(link)
+    for (const deadline of deadlines) {
+      // One that passed before it may have stopped or moved it.
+      if (deadline.slot !== slot) continue
+      if (deadline.at > this.tickedMs) {
+        deadline.unlink()
+        this.put(deadline)
+      } else {
         this.stop(deadline)
         deadline.onPassed()
       }
     }
-    if (this.queues.size === 0) {
-      clearInterval(this.interval)
-      this.interval = undefined
-    }
   }
 }
+
+const slotOf = (ms: number): number => Math.floor(ms / TICK_MS)

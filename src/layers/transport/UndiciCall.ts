@@ -21,14 +21,18 @@ export class Exchange {
   /**
    * Runs this soon, on an empty stack. A callback of undici must not wake a fiber itself: the fiber would run inside
    * undici's parser, which is not made to be entered again, and fibers that wake each other would fill the stack.
+   *
+   * After all sockets of the turn have been read, and not between two of them: parsing, then decoding, then writing, each
+   * for many answers in a row, keep to the processor's caches. That takes a tenth of the CPU time of a run.
    */
   soon(run: () => void): void {
-    if (this.woken.push(run) > 1) return
-    queueMicrotask(() => {
-      const woken = this.woken
-      this.woken = []
-      for (const run of woken) run()
-    })
+    if (this.woken.push(run) === 1) setImmediate(this.wake)
+  }
+
+  private readonly wake = (): void => {
+    const { woken } = this
+    this.woken = []
+    for (const run of woken) run()
   }
 
   close(): Promise<void> {
@@ -47,8 +51,10 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   protected isSettled = false
   protected status = 0
   protected headers: Readonly<Record<string, string>> = {}
-  private readonly phaseLimit: Deadline
-  private readonly totalLimit: Deadline
+  /** Of the phase or of the whole, whichever comes first. */
+  private readonly deadline: Deadline
+  /** When the whole must be over, on the clock of the deadlines. */
+  private totalAt = 0
   private phase: "connect" | "firstByte" | "idle" = "connect"
   private connection: Connection | undefined = undefined
   private isResent = false
@@ -56,8 +62,7 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   constructor(exchange: Exchange, request: WireRequest) {
     this.exchange = exchange
     this.request = request
-    this.phaseLimit = new Deadline(() => this.expire(this.phase))
-    this.totalLimit = new Deadline(() => this.expire("total"))
+    this.deadline = new Deadline(() => this.expire())
   }
 
   /** The call has failed and is settled; called at most once, maybe within undici's parser. */
@@ -66,9 +71,10 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   abstract onResponseEnd(): void
 
   start(): void {
+    const { connectMs, totalMs } = this.request.timeouts
     const { deadlines } = this.exchange
-    deadlines.start(this.totalLimit, this.request.timeouts.totalMs)
-    deadlines.start(this.phaseLimit, this.request.timeouts.connectMs)
+    deadlines.start(this.deadline, Math.min(connectMs, totalMs))
+    this.totalAt = deadlines.now() + totalMs
     this.dispatch(false)
   }
 
@@ -82,7 +88,7 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   /** The connection stands, and the request is about to be written to it. */
   onRequestStart(): void {
     this.phase = "firstByte"
-    this.exchange.deadlines.start(this.phaseLimit, this.request.timeouts.firstByteMs)
+    this.limit(this.request.timeouts.firstByteMs)
   }
 
   onResponseStart(
@@ -110,12 +116,12 @@ export abstract class Call implements Dispatcher.DispatchHandler {
 
   /** The head is there and the next chunk is awaited, from now on. */
   protected startIdle(): void {
-    this.exchange.deadlines.start(this.phaseLimit, this.request.timeouts.idleMs)
+    this.limit(this.request.timeouts.idleMs)
   }
 
   /** No chunk is awaited for now. */
   protected stopIdle(): void {
-    this.exchange.deadlines.stop(this.phaseLimit)
+    this.exchange.deadlines.startAt(this.deadline, this.totalAt)
   }
 
   /** The answer has come to its end: the connection is free for the next request. */
@@ -153,7 +159,14 @@ export abstract class Call implements Dispatcher.DispatchHandler {
     return TransportErrors.connectionFailed(origin, error)
   }
 
-  private expire(phase: "connect" | "firstByte" | "idle" | "total"): void {
+  /** The phase has so long from now on. */
+  private limit(phaseMs: number): void {
+    const { deadlines } = this.exchange
+    deadlines.startAt(this.deadline, Math.min(deadlines.now() + phaseMs, this.totalAt))
+  }
+
+  private expire(): void {
+    const phase = this.exchange.deadlines.now() < this.totalAt ? this.phase : "total"
     this.abort()
     this.onFailed(TransportErrors.timedOut(this.request, phase))
   }
@@ -165,8 +178,7 @@ export abstract class Call implements Dispatcher.DispatchHandler {
 
   private settle(): void {
     this.isSettled = true
-    this.exchange.deadlines.stop(this.phaseLimit)
-    this.exchange.deadlines.stop(this.totalLimit)
+    this.exchange.deadlines.stop(this.deadline)
   }
 }
 
