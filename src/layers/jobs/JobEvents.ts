@@ -11,6 +11,11 @@ import type { JobWatch, JobWatches } from "./JobWatch.ts"
 /** How often jobs are looked up that do not run here. */
 const POLL = "1 second"
 
+const draining = new Problem({
+  kind: "Draining",
+  message: "The service is shutting down: the job is kept, follow it again at the next start."
+})
+
 /** What one follower has been told. */
 interface Told {
   readonly status: JobStatus | undefined
@@ -29,12 +34,19 @@ export const follow = (id: JobId, watches: JobWatches, store: JobStore["Service"
       ),
       (watch) =>
         Stream.paginate<Told, JobEvent, Problem>({ status: undefined, run: watch.run, pieces: 0 }, (told) =>
-          next(id, watch, store, told)
+          next({ id, watch, watches, store }, told)
         )
     )
   )
 
-const next = Effect.fnUntraced(function* (id: JobId, watch: JobWatch, store: JobStore["Service"], from: Told) {
+interface Followed {
+  readonly id: JobId
+  readonly watch: JobWatch
+  readonly watches: JobWatches
+  readonly store: JobStore["Service"]
+}
+
+const next = Effect.fnUntraced(function* ({ id, store, watch, watches }: Followed, from: Told) {
   for (;;) {
     yield* refresh(id, watch, store)
     const { job } = watch
@@ -43,6 +55,8 @@ const next = Effect.fnUntraced(function* (id: JobId, watch: JobWatch, store: Job
       if (isEnded(job.status)) return [events, Option.none<Told>()] as const
       if (events.length > 0) return [events, Option.some(told)] as const
     }
+    // What runs here may end in time; the rest is for the next start, and whoever follows it must not hold this one up.
+    if (watches.isClosed && !watch.isLocal) return yield* draining
     yield* watch.isLocal ? watch.change : Effect.timeoutOption(watch.change, POLL)
   }
 })

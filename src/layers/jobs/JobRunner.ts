@@ -127,7 +127,11 @@ export class JobRunner {
       this.isStopped = true
       // What is just being claimed is started or given back first.
       return this.claiming.withPermits(1)(Effect.void)
-    }).pipe(Effect.andThen(Effect.timeoutOption(this.idle, graceMs)), Effect.andThen(this.giveBack))
+    }).pipe(
+      Effect.andThen(Effect.sync(() => this.options.watches.close())),
+      Effect.andThen(Effect.timeoutOption(this.idle, graceMs)),
+      Effect.andThen(this.giveBack)
+    )
   }
 
   private get free(): number {

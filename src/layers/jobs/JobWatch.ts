@@ -44,6 +44,11 @@ export class JobWatch {
     this.changed()
   }
 
+  /** Wakes those who wait, without any news. */
+  nudge(): void {
+    this.changed()
+  }
+
   /** Wakes those who wait, all from one shallow stack and once for all changes of a tick. */
   private changed(): void {
     if (this.isWaking || this.waiting.size === 0) return
@@ -67,6 +72,17 @@ export class JobWatch {
 /** The jobs that anybody here needs to know of. */
 export class JobWatches {
   private readonly watches = new Map<JobId, JobWatch>()
+  private closed = false
+
+  /** Whether jobs that do not run here will not run here any more: nobody is to wait for them. */
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  close(): void {
+    this.closed = true
+    for (const watch of this.watches.values()) watch.nudge()
+  }
 
   /** Each `take` is followed by one `leave`. */
   take(id: JobId): JobWatch {

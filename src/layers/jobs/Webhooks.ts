@@ -3,9 +3,10 @@ import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from "nod
 import type { LookupFunction } from "node:net"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { Agent } from "undici"
 import type { WebhookConfig } from "../../domain/config/ServerConfig.ts"
 import type { Job, JobWebhook } from "../../domain/jobs/Job.ts"
@@ -45,6 +46,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, never, JobStore | Scope.Scope> {
   const store = yield* JobStore
   const clock = yield* Clock.Clock
+  const scope = yield* Scope.Scope
   const agent = yield* Effect.acquireRelease(
     Effect.sync(
       () =>
@@ -67,21 +69,46 @@ export const make = Effect.fnUntraced(function* (
     return delivery
   })
 
-  const some: Effect.Effect<number, JobStoreError> = Effect.suspend(() =>
-    store.dueWebhooks({ nowMs: now(), limit: MOST_AT_ONCE, retryAtMs: now() + CLAIM_MS })
-  ).pipe(
-    Effect.tap((jobs) =>
-      Effect.forEach(jobs, (job) => (job.webhook === undefined ? Effect.void : deliver(job, job.webhook)), {
-        concurrency: "unbounded",
-        discard: true
-      })
-    ),
-    Effect.map((jobs) => jobs.length)
-  )
+  let underWay = 0
+  /** At most one word that a delivery has ended. */
+  const bell = yield* Queue.sliding<void>(1)
+
+  /** Each on its own: a slow receiver keeps no other one waiting. */
+  const begin = (job: Job, webhook: JobWebhook) =>
+    Effect.suspend(() => {
+      underWay++
+      return Effect.forkIn(
+        deliver(job, webhook).pipe(
+          Effect.catch((error) => Effect.logWarning(`The delivery of a webhook cannot be kept: ${error.message}`)),
+          Effect.ensuring(
+            Effect.sync(() => {
+              underWay--
+              Queue.offerUnsafe(bell, undefined)
+            })
+          )
+        ),
+        scope,
+        { startImmediately: true }
+      )
+    })
+
+  /** Begins what is due, as many as there is room for; whether there may be more. */
+  const some: Effect.Effect<boolean, JobStoreError> = Effect.suspend(() => {
+    const limit = MOST_AT_ONCE - underWay
+    if (limit === 0) return Effect.succeed(true)
+    return store.dueWebhooks({ nowMs: now(), limit, retryAtMs: now() + CLAIM_MS }).pipe(
+      Effect.tap((jobs) =>
+        Effect.forEach(jobs, (job) => (job.webhook === undefined ? Effect.void : begin(job, job.webhook)), {
+          discard: true
+        })
+      ),
+      Effect.map((jobs) => jobs.length === limit)
+    )
+  })
 
   yield* some.pipe(
-    Effect.catch((error) => Effect.as(Effect.logWarning(`Webhooks cannot be delivered: ${error.message}`), 0)),
-    Effect.flatMap((count) => (count === MOST_AT_ONCE ? Effect.yieldNow : Effect.sleep(POLL))),
+    Effect.catch((error) => Effect.as(Effect.logWarning(`Webhooks cannot be delivered: ${error.message}`), false)),
+    Effect.flatMap((isMore) => (isMore ? Queue.take(bell) : Effect.sleep(POLL))),
     Effect.forever,
     Effect.forkScoped
   )

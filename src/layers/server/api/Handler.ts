@@ -7,7 +7,6 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import * as HttpApiSwagger from "effect/http-api/HttpApiSwagger"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
@@ -25,6 +24,21 @@ const problems = HttpApiMiddleware.layerSchemaErrorTransform(Problems, (error) =
   Effect.map(HttpServerRequest.HttpServerRequest, (request) => tell(request, problemOfSchema(error)))
 )
 
+const DOCS = "/docs"
+
+/** The page that shows the API: megabytes, so it is loaded when somebody first looks at it. */
+const docs = Effect.gen(function* () {
+  const scope = yield* Scope.Scope
+  return yield* Effect.cached(
+    Effect.promise(() => import("effect/http-api/HttpApiSwagger")).pipe(
+      Effect.flatMap((swagger) => HttpRouter.toHttpEffect(swagger.layer(Api, { path: DOCS }))),
+      Scope.provide(scope),
+      // Whoever asked first may be gone before it is there.
+      Effect.uninterruptible
+    )
+  )
+})
+
 /**
  * Makes a handler that lives as long as the scope: requests that are under way when it closes are interrupted, as is a
  * request whose client is gone.
@@ -38,7 +52,7 @@ export const makeHandler = Effect.fnUntraced(function* (
       Layer.provide([JobRoutes.layer, OperationRoutes.layer]),
       Layer.provide(problems)
     ),
-    HttpApiSwagger.layer(Api, { path: "/docs" })
+    HttpRouter.add("GET", DOCS, Effect.flatten(yield* docs))
   ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
   const app = yield* HttpRouter.toHttpEffect(routes)
   const answered = Effect.catchCauseIf(
