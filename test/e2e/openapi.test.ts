@@ -15,6 +15,12 @@ const temporary = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true }))
 )
 
+interface GeneratedJob {
+  readonly job_id: string
+  readonly status: string
+  readonly result?: { readonly text: string }
+}
+
 /** What is used of a generated client. */
 interface GeneratedClient {
   readonly ApiError: new () => Error & { readonly body: { readonly code: string } }
@@ -22,7 +28,9 @@ interface GeneratedClient {
   readonly JobsService: {
     readonly jobsSubmit: (options: object) => Promise<{ readonly text: string }>
     readonly jobsGenerate: (options: object) => Promise<{ readonly job_id: string }>
-    readonly jobsGetJob: (options: object) => Promise<{ readonly job_id: string }>
+    readonly jobsGetJob: (options: object) => Promise<GeneratedJob>
+    readonly jobsListJobs: (options: object) => Promise<{ readonly jobs: ReadonlyArray<GeneratedJob> }>
+    readonly jobsCancelJob: (options: object) => Promise<GeneratedJob>
   }
 }
 
@@ -63,13 +71,23 @@ describe("the OpenAPI document", () => {
         const answer = yield* Effect.promise(() => JobsService.jobsSubmit({ requestBody: { input: "hello" } }))
         assert.isString(answer.text)
         const { job_id } = yield* Effect.promise(() => JobsService.jobsGenerate({ requestBody: { input: "hello" } }))
-        const job = yield* Effect.promise(() => JobsService.jobsGetJob({ id: job_id }))
-        assert.strictEqual(job.job_id, job_id)
+        const poll = Effect.promise(() => JobsService.jobsGetJob({ id: job_id }))
+        const done = yield* Effect.repeat(poll, { until: ({ status }) => status === "Completed" })
+        assert.strictEqual(done.job_id, job_id)
+        assert.strictEqual(done.result?.text, answer.text)
+        const page = yield* Effect.promise(() => JobsService.jobsListJobs({ status: "Completed", limit: 1 }))
+        assert.deepStrictEqual(page.jobs, [done])
         const error = yield* Effect.promise(() =>
           JobsService.jobsGetJob({ id: "none" }).catch((error: unknown) => error)
         )
         assert(error instanceof ApiError)
         assert.strictEqual(error.body.code, "job_not_found")
+
+        const silent = yield* startApi({ failures: "stall=1" })
+        OpenAPI.BASE = silent.url
+        const begun = yield* Effect.promise(() => JobsService.jobsGenerate({ requestBody: { input: "hello" } }))
+        const cancelled = yield* Effect.promise(() => JobsService.jobsCancelJob({ id: begun.job_id }))
+        assert.deepInclude(cancelled, { job_id: begun.job_id, status: "Cancelled" })
       }).pipe(Effect.scoped),
     60_000
   )

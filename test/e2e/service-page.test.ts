@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import { parse } from "yaml"
 import { ApiKeyFile, JobsFile, ServerFile, TelemetryFile, WebhooksFile } from "../../src/domain/config/ServerFile.ts"
 import { signatureHeaders } from "../../src/domain/jobs/WebhookSignature.ts"
@@ -80,11 +80,10 @@ const run = Effect.fnUntraced(function* (line: string, jobId: string) {
 
 /** A job that was accepted just now may still wait: then it is asked for again. */
 const runUntilTaken = ({ answer, line }: Command, jobId: string): Effect.Effect<string, never, Started> =>
-  Effect.flatMap(run(line, jobId), (given) =>
-    answer.includes('"Running"') && given.includes('"Pending"')
-      ? Effect.delay(runUntilTaken({ answer, line }, jobId), "20 millis")
-      : Effect.succeed(given)
-  )
+  Effect.repeat(run(line, jobId), {
+    until: (given) => !(answer.includes('"Running"') && given.includes('"Pending"')),
+    schedule: Schedule.spaced("20 millis")
+  })
 
 layer(Started.layer, { excludeTestServices: true, timeout: "90 seconds" })("the page of the service", (it) => {
   it.effect(
