@@ -39,7 +39,15 @@ export const brokenText = (value: unknown, path: ReadonlyArray<string | number> 
 }
 
 /** Whether a JSON value has lists and objects inside each other for more than so many levels. Goes no deeper itself. */
-export const isDeeper = (value: unknown, levels: number): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)))
+export const isDeeper = (value: unknown, levels: number): boolean => {
+  // Every body that the service takes is walked: no list of values is made for each object.
+  if (Array.isArray(value)) {
+    if (levels === 0) return true
+    for (const inner of value) if (isDeeper(inner, levels - 1)) return true
+    return false
+  }
+  if (!isObject(value)) return false
+  if (levels === 0) return true
+  for (const name in value) if (isDeeper(value[name], levels - 1)) return true
+  return false
+}

@@ -95,7 +95,7 @@ export interface Dialect {
     route: Extract<Route, { readonly _tag: "Generate" }>,
     body: unknown
   ) => Result.Result<ClientRequest, Problem>
-  /** `family` is that of the endpoint that answered; its `raw` answer is passed on when it is the dialect's own. */
+  /** `family` is that of the endpoint that answered; its own answer (`rawText` or `raw`) is passed on when it is the dialect's own. */
   readonly answer: (answer: GenAiAnswer, family: Family | undefined, context: AnswerContext) => Reply
   readonly stream: (context: AnswerContext) => StreamWriter
   /** The content type and other headers of a streamed answer. */

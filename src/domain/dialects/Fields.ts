@@ -1,4 +1,5 @@
 /** Checking the bodies that clients send: strict about the types of what is known, silent about everything else. */
+import type { GenAiAnswer } from "../genai/GenAiResponse.ts"
 import { isDeeper, isObject, type JsonObject, shown } from "../JsonText.ts"
 import { Problem } from "../server/Problem.ts"
 
@@ -65,8 +66,11 @@ export const objectsIn = (body: JsonObject, name: string, what: string): Readonl
   return objects
 }
 
-/** The JSON of a value; `undefined` for what has none, such as a value that is nested too deeply to be written. */
-export const jsonOf = (value: unknown): string | undefined => {
+/** The provider's own answer as JSON; `undefined` when it is not there, or is nested too deeply to be written. */
+export const ownJson = ({ raw, rawText }: GenAiAnswer): string | undefined =>
+  rawText ?? (raw === undefined ? undefined : jsonOf(raw))
+
+const jsonOf = (value: unknown): string | undefined => {
   try {
     return JSON.stringify(value)
   } catch {

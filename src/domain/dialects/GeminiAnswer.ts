@@ -2,12 +2,12 @@
 import type { Usage } from "../genai/GenAiResponse.ts"
 import type { Problem, ProblemKind } from "../server/Problem.ts"
 import type { Dialect } from "./Dialect.ts"
-import { jsonOf } from "./Fields.ts"
+import { ownJson } from "./Fields.ts"
 import { type FinishKind, finishKind } from "./FinishReason.ts"
 import { json, retryAfter } from "./Replies.ts"
 
 export const answer: Dialect["answer"] = (answer, family, { id, model }) => {
-  const own = family === "gemini" && answer.raw !== undefined ? jsonOf(answer.raw) : undefined
+  const own = family === "gemini" ? ownJson(answer) : undefined
   if (own !== undefined) return json(200, own)
   const generated = {
     candidates: [

@@ -34,7 +34,7 @@ export const decode: Dialect["decode"] = ({ model, isStreamed, problem }, writte
   const { fields, unsaid } = neutralOf(body, contents)
   const valueOf = (name: string) => (name.startsWith(CONFIG) ? config[name.slice(CONFIG.length)] : named[name])
   return Result.succeed({
-    request: { ...fields, native: { family: "gemini", body: { ...body, model } }, keepRaw: true },
+    request: { ...fields, native: { family: "gemini", body: { ...body, model } }, keepRaw: "text" },
     model,
     isStreamed: isStreamed === true,
     needs: unsaid.filter((name) => !isDispensable(name, valueOf(name))),

@@ -3,12 +3,12 @@ import type { Usage } from "../genai/GenAiResponse.ts"
 import { QUOTA_CODE } from "../server/FromGenAiError.ts"
 import type { Problem, ProblemKind } from "../server/Problem.ts"
 import type { Dialect } from "./Dialect.ts"
-import { jsonOf } from "./Fields.ts"
+import { ownJson } from "./Fields.ts"
 import { finishKind } from "./FinishReason.ts"
 import { json, retryAfter } from "./Replies.ts"
 
 export const answer: Dialect["answer"] = (answer, family, { id, model, nowMs }) => {
-  const own = family === "openai" && answer.raw !== undefined ? jsonOf(answer.raw) : undefined
+  const own = family === "openai" ? ownJson(answer) : undefined
   if (own !== undefined) return json(200, own)
   const completion = {
     id: `chatcmpl-${id}`,

@@ -13,7 +13,8 @@ export const neutralOf = (body: JsonObject, written: ReadonlyArray<JsonObject>):
   const first = all[0]
   const system = first?.role === "system" && typeof first.content === "string" ? first.content : undefined
   const length = body["max_completion_tokens"] ?? body["max_tokens"]
-  for (const [name, value] of Object.entries(body)) {
+  for (const name in body) {
+    const value = body[name]
     const said =
       value === null ||
       ELSEWHERE.has(name) ||
@@ -49,8 +50,8 @@ const messageOf = (message: JsonObject, unsaid: Set<string>): ReadonlyArray<Chat
     unsaid.add(`messages of role ${wordOf(message["role"])}`)
     return []
   }
-  for (const [name, value] of Object.entries(message)) {
-    if (!KNOWN.has(name) && value !== null) unsaid.add(`messages[].${name}`)
+  for (const name in message) {
+    if (!KNOWN.has(name) && message[name] !== null) unsaid.add(`messages[].${name}`)
   }
   const { content } = message
   if (typeof content === "string") return [{ role, content }]

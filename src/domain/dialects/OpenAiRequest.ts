@@ -31,7 +31,7 @@ export const decode: Dialect["decode"] = (_route, written) => {
   if (wrong !== undefined) return Result.fail(wrong)
   const { fields, unsaid } = neutralOf(body, messages)
   return Result.succeed({
-    request: { ...fields, native: { family: "openai", body }, keepRaw: true },
+    request: { ...fields, native: { family: "openai", body }, keepRaw: "text" },
     model,
     isStreamed: stream === true,
     needs: unsaid.length === 0 ? unsaid : unsaid.filter((name) => !isDispensable(name, body[name])),

@@ -70,8 +70,11 @@ export const GenAiRequest = Schema.Struct({
    * object by object, so that it wins over everything else; lists are replaced as a whole.
    */
   extra: Schema.optionalKey(Members),
-  /** Keep the provider's own words: its whole answer as `raw` of the response, `RawEvent`s in a stream. Default: false. */
-  keepRaw: Schema.optionalKey(Schema.Boolean),
+  /**
+   * Keep the provider's own words: its whole answer as `raw` of the response, `RawEvent`s in a stream. `text` is the same,
+   * but that the answer is not parsed once more: it is the `rawText` of the response. Default: false.
+   */
+  keepRaw: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.Literal("text")])),
   /**
    * The request as somebody wrote it for one family of endpoints: those are sent `body` as it is, except that an
    * endpoint's own model replaces the one in it. Endpoints of other kinds are sent the fields above. The model in `body`

@@ -23,8 +23,10 @@ export interface GenAiResponse {
   /** The model that answered, as the provider names it. */
   readonly model: string | undefined
   readonly usage: Usage | undefined
-  /** The provider's whole answer, parsed from its JSON; only when the request has `keepRaw`. */
+  /** The provider's whole answer, parsed from its JSON; only when the request has `keepRaw: true`. */
   readonly raw?: unknown
+  /** The same as it came: JSON text; only when the request has `keepRaw: "text"`. */
+  readonly rawText?: string
 }
 
 /** One answer, with how it was come by: what `GenAiClient.generate` gives. */

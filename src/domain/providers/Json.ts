@@ -4,11 +4,14 @@ import { isObject } from "effect/Predicate"
 /** The document, or `undefined` when the text is not JSON, or not all of it. */
 export const parse = (body: string): unknown => {
   try {
-    return JSON.parse(body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body)
+    return JSON.parse(withoutMark(body))
   } catch {
     return undefined
   }
 }
+
+/** The text without the byte order mark that some servers send, and which is no JSON (RFC 8259, 8.1). */
+export const withoutMark = (body: string): string => (body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body)
 
 /** The member of this name. */
 export const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined)

@@ -46,12 +46,17 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
   const streamingJson = membersJson(streaming)
 
   /** A body that somebody wrote for this API; whether it is streamed is not its to say. */
-  const nativeBody = (body: Body.Members, mode: EncodeMode): Body.Members => ({
-    ...Body.without(body, ["stream", "stream_options"]),
-    ...(defaultModel === undefined ? {} : { model: defaultModel }),
-    ...(mode === "answer" ? {} : streaming),
-    ...(mode === "stream" && "stream_options" in body ? { stream_options: body["stream_options"] } : {})
-  })
+  const nativeBody = (body: Body.Members, mode: EncodeMode): Body.Members => {
+    const isStreamed = mode === "stream"
+    const asked = "stream_options" in body ? body["stream_options"] : (streamOptions ?? undefined)
+    return {
+      ...body,
+      model: defaultModel ?? body["model"],
+      // JSON leaves out what is undefined, which costs less than to copy all but that.
+      stream: isStreamed ? true : undefined,
+      stream_options: isStreamed ? asked : undefined
+    }
+  }
 
   const bodyFor = (request: GenAiRequest, mode: EncodeMode): Result.Result<string, ProviderFailure> => {
     const { native, extra } = request

@@ -19,8 +19,7 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
     endpoint.succeeded(send, decoded.success.usage, response.headers, decoded.success)
     return Effect.succeed({
       ...decoded.success,
-      // Read once more, since it is seldom wanted and costly to carry along.
-      ...(call.request.keepRaw === true ? { raw: Json.parse(response.body) } : {}),
+      ...rawOf(call, response),
       endpoint: endpoint.name,
       attempts: call.attempts,
       latencyMs: now - call.startedAt
@@ -46,3 +45,13 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
 
   return (call) => endpoint.withCredential(call, (credential) => attempt(call, credential))
 }
+
+/** What the caller wants of the provider's own words. */
+const rawOf = ({ request: { keepRaw } }: Call, { body }: WireResponse): Pick<GenAiAnswer, "raw" | "rawText"> => {
+  // Whoever passes it on as it is pays for no other reading, and no writing, of it (`benchmarks/server.ts`).
+  if (keepRaw === "text") return { rawText: Json.withoutMark(body) }
+  // Read once more, since it is seldom wanted and costly to carry along.
+  return keepRaw === true ? { raw: Json.parse(body) } : NOTHING
+}
+
+const NOTHING = {}

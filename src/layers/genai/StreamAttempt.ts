@@ -60,7 +60,8 @@ const open = Effect.fnUntraced(function* (turn: StreamTurn, call: Call, credenti
   )
   const chunks = yield* Channel.toPullScoped(answer.body.channel, scope)
   if (answer.status < 200 || answer.status >= 300) return yield* attempt.refused(answer, chunks)
-  return yield* attempt.begun(answer, chunks, provider.stream(credential, turn.endpoint.now(), call.request.keepRaw))
+  const keepsRaw = (call.request.keepRaw ?? false) !== false
+  return yield* attempt.begun(answer, chunks, provider.stream(credential, turn.endpoint.now(), keepsRaw))
 })
 
 /** Uninterruptible, so that what has begun comes to an end in the endpoint's books. */

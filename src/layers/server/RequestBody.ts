@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
 import * as Result from "effect/Result"
+import { isDeeper } from "../../domain/JsonText.ts"
 import { Problem } from "../../domain/server/Problem.ts"
 
 /** JSON that is nested deeper than this is refused: what reads and writes it may recurse. */
@@ -56,18 +57,7 @@ export const parseBody = (body: Buffer): Result.Result<unknown, Problem> => {
   } catch {
     return Result.fail(malformed)
   }
-  return isDeeperThan(value, MAX_DEPTH) ? Result.fail(tooDeep) : Result.succeed(value)
-}
-
-const isDeeperThan = (value: unknown, depth: number): boolean => {
-  if (typeof value !== "object" || value === null) return false
-  if (depth === 0) return true
-  if (Array.isArray(value)) {
-    for (const item of value) if (isDeeperThan(item, depth - 1)) return true
-    return false
-  }
-  for (const item of Object.values(value)) if (isDeeperThan(item, depth - 1)) return true
-  return false
+  return isDeeper(value, MAX_DEPTH) ? Result.fail(tooDeep) : Result.succeed(value)
 }
 
 /** JSON by its name. A page in a browser cannot send that to another site unasked, unlike text or no type at all. */

@@ -57,7 +57,7 @@ for (const { body, dialect, provider, stream, toolStream } of Object.values(worl
           ],
           temperature: 0.5,
           maxTokens: 100,
-          keepRaw: true,
+          keepRaw: "text",
           native: undefined
         }
       )
@@ -99,6 +99,14 @@ for (const { body, dialect, provider, stream, toolStream } of Object.values(worl
         else assert.strictEqual(read.model, "my-model")
       })
     }
+
+    it("are the endpoint's own text, to the letter, when it is there and of the same family", () => {
+      const rawText = ` { "b" : 1.50,\n "a": "\\u00e9" } `
+      for (const family of families) {
+        const { body } = dialect.answer({ ...answerOf(family), rawText }, family, context)
+        assert.strictEqual(body === rawText, family === dialect.name)
+      }
+    })
 
     it.prop(
       "can be read again, whatever they say and whoever gave them",

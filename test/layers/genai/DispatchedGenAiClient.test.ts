@@ -52,6 +52,23 @@ describe("generate", () => {
     )
   )
 
+  it.effect("keeps the endpoint's own words when asked: parsed, or as their text without its byte order mark", () => {
+    const body = ` { "choices": [ { "message": { "content": "h\\u0069" } } ], "n": 1.50 }\n`
+    return withClient(
+      config([east]),
+      new FakeTransport(() => Effect.succeed({ status: 200, headers: {}, body: `\ufeff${body}` })),
+      Effect.fnUntraced(function* (client) {
+        const plain = yield* client.generate({ ...request, keepRaw: false })
+        assert.notProperty(plain, "raw")
+        assert.notProperty(plain, "rawText")
+        const parsed = yield* client.generate({ ...request, keepRaw: true })
+        assert.deepStrictEqual(parsed, { ...plain, raw: { choices: [{ message: { content: "hi" } }], n: 1.5 } })
+        const text = yield* client.generate({ ...request, keepRaw: "text" })
+        assert.deepStrictEqual(text, { ...plain, rawText: body })
+      })
+    )
+  })
+
   it.effect("retries a failure, on another endpoint if there is one", () => {
     const transport = new FakeTransport((_, send) => (send < 3 ? status(500) : ok()))
     return withClient(

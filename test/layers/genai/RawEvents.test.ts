@@ -7,7 +7,7 @@ import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { answer, finish, pieces, StreamTransport, text } from "./StreamFakes.ts"
 
-const request = { messages: [{ role: "user" as const, content: "hi" }], keepRaw: true }
+const request = { messages: [{ role: "user" as const, content: "hi" }], keepRaw: "text" as const }
 
 const chunk = (delta: object): string => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`
 const role = chunk({ role: "assistant", content: "" })
