@@ -19,7 +19,7 @@
  *     apiKeyEnv: EAST_API_KEY     # name of the variable that holds the key
  *     priority: 0
  *     weight: 3
- *     concurrency: 256            # or auto: as many as do best
+ *     concurrency: 256            # or auto: as many as do best, the default of run
  *     adaptiveConcurrency: false
  *     queueCapacity: 1024
  *     limits: { requestsPerSecond: 100, requestsPerMinute: 3000, tokensPerMinute: 500000 }

@@ -23,6 +23,8 @@ import { type Reference, referenceProblems, type Variables } from "./VariableRef
 export interface EndpointOverrides {
   readonly model?: string | undefined
   readonly concurrency?: number | "auto" | undefined
+  /** When nobody says the concurrency. Default: `Defaults.endpoint.concurrency`. */
+  readonly usualConcurrency?: number | "auto" | undefined
   /** The variable with the key, and the flag that named it. */
   readonly apiKey?: { readonly variable: string; readonly path: string } | undefined
 }
@@ -205,7 +207,8 @@ const settleEndpoint = (
   const target: EndpointFile = standIn(endpoint.kind, endpoint, variables)
   const baseUrl = baseUrlOf(target)
   if (!(baseUrl instanceof URL)) return undefined
-  const concurrency = overrides.concurrency ?? endpoint.concurrency ?? Defaults.endpoint.concurrency
+  const usual = overrides.usualConcurrency ?? Defaults.endpoint.concurrency
+  const concurrency = overrides.concurrency ?? endpoint.concurrency ?? usual
   const lookup = (variable: string): string | undefined => {
     const value = variables.get(variable)
     return value === undefined ? undefined : Redacted.value(value)

@@ -29,6 +29,8 @@ export interface ConfigSources {
   readonly document: unknown
   /** The texts of those variables of `environmentNames` that are set. */
   readonly environment: Readonly<Partial<Record<EnvironmentField, string>>>
+  /** The concurrency of endpoints of which nobody says it. Default: `Defaults.endpoint.concurrency`. */
+  readonly usualConcurrency?: number | "auto" | undefined
 }
 
 /** A configuration that lacks only the variables of its endpoints. */
@@ -90,7 +92,9 @@ export const mergeConfig = (
       ...(file.hedge === undefined ? {} : { hedge: settleHedge(file.hedge) }),
       affinity: settleAffinity(file.affinity)
     },
-    endpoints: written.map(readEndpoint)
+    endpoints: written.map(({ overrides, ...endpoint }) =>
+      readEndpoint({ ...endpoint, overrides: { ...overrides, usualConcurrency: sources.usualConcurrency } })
+    )
   }
   problems.push(...draft.endpoints.flatMap((endpoint) => endpoint.problems))
   return { draft, problems }

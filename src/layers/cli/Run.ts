@@ -61,7 +61,11 @@ export const batchOptions = (plan: RunPlan, config: DispatcherConfig): BatchOpti
   anyObject: config.endpoints.every((endpoint) => endpoint.kind === "raw")
 })
 
-/** Enough rows to keep every slot busy while others wait to be sent again or written; no more, for memory's sake. */
+/**
+ * Enough rows to keep every slot busy while others wait to be sent again or written; no more, for memory's sake. Where
+ * endpoints find their concurrency by themselves this is what may ever be needed: the client's `room` holds rows to what it is
+ * at the time.
+ */
 const maxOutstanding = (config: DispatcherConfig): number =>
   2 * config.endpoints.reduce((sum, endpoint) => sum + endpoint.concurrency, 0) + 64
 

@@ -19,7 +19,7 @@ import type { RunPlan } from "./RunPlan.ts"
 
 /** Runs the plan over real files and real HTTP. */
 export const execute = Effect.fnUntraced(function* (plan: RunPlan) {
-  const { config, source } = yield* ConfigLoader.load({ flags: plan.configFlags })
+  const { config, source } = yield* ConfigLoader.load({ flags: plan.configFlags, usualConcurrency: "auto" })
   yield* checkBudget(plan.budget, config)
   const shares = yield* Result.match(ProcessShares.split(config, plan.processes), {
     onSuccess: Effect.succeed,

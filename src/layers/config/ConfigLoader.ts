@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly flags?: ConfigFlags | undefined
   /** Where to look for a file when none is named. Default: the working directory. */
   readonly directory?: string | undefined
+  /** The concurrency of endpoints of which nobody says it. Default: 256. */
+  readonly usualConcurrency?: number | "auto" | undefined
 }
 
 /** Where a configuration came from, for people to be told. */
@@ -167,7 +169,12 @@ const prepare = Effect.fnUntraced(function* (
   const file = yield* findFile(options, flags)
   const document = file === undefined ? undefined : yield* readDocument(file)
   const environment = textsOf(yield* readVariables(Object.values(environmentNames)))
-  const { draft, problems } = mergeConfig({ flags, document, environment })
+  const { draft, problems } = mergeConfig({
+    flags,
+    document,
+    environment,
+    usualConcurrency: options.usualConcurrency
+  })
   const names = draft.endpoints.flatMap(({ references, standIns }) => [
     ...references.map(({ variable }) => variable),
     ...standIns

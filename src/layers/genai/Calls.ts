@@ -39,6 +39,8 @@ export interface Streamer {
 
 /** So many calls may wait for a slot beside those that will be free soon. */
 const MARGIN = 64
+/** So many calls may always wait for their next attempt; more than that only in proportion to what can be sent at once. */
+const LEAST_RESTING = 1_024
 
 /** All calls under way: retries, deadlines and the end. */
 export class Calls {
@@ -88,12 +90,16 @@ export class Calls {
 
   /**
    * While a slot is free somewhere, though not for ever when those that wait cannot use it (limits, sessions). The slot is
-   * then taken at once, which is much cheaper than to queue for it.
+   * then taken at once, which is much cheaper than to queue for it. And not while very many wait to be sent again: each
+   * holds its request in memory.
    */
   get room(): Room {
     const { fleet } = this
     return {
-      has: () => fleet.sending < fleet.capacity && this.active - this.resting < 2 * fleet.capacity + MARGIN,
+      has: () =>
+        fleet.sending < fleet.capacity &&
+        this.active - this.resting < 2 * fleet.capacity + MARGIN &&
+        this.resting < Math.max(LEAST_RESTING, 2 * fleet.capacity),
       watch: (listener) => {
         this.onRoom = listener
         fleet.onCapacity = listener
@@ -254,7 +260,12 @@ export class Calls {
     return Effect.suspend(() => {
       this.resting++
       this.onRoom()
-      return Effect.onExit(wait, () => Effect.sync(() => this.resting--))
+      return Effect.onExit(wait, () =>
+        Effect.sync(() => {
+          this.resting--
+          this.onRoom()
+        })
+      )
     })
   }
 
