@@ -44,7 +44,7 @@ const limitsShare = (limits: EndpointLimits, index: number, of: number): Endpoin
 })
 
 /** A whole number for each process; the first ones have one more, and the first of all what is left of a fraction. */
-const part = (total: number, index: number, of: number): number => {
+export const part = (total: number, index: number, of: number): number => {
   const whole = Math.floor(total)
   const share = Math.floor(whole / of) + (index < whole % of ? 1 : 0)
   return index === 0 ? share + (total - whole) : share

@@ -17,6 +17,8 @@ export interface Screen {
   readonly takesAnyModel: boolean
   readonly endpoints: ReadonlyArray<{ readonly name: string; readonly kind: string; readonly host: string }>
   readonly jobs: JobsPlace
+  /** Default: 1, and nothing is said of it. */
+  readonly processes?: number | undefined
 }
 
 /** Who is let in: those with a key, everybody on this machine, or everybody who reaches it. */
@@ -52,6 +54,7 @@ export const screen = (facts: Screen, width: number): ReadonlyArray<Line> => [
   ...entry("models", modelTexts(facts), width),
   ...entry("endpoints", list(facts.endpoints.map(({ host, kind, name }) => `${name}: ${kind} at ${host}`)), width),
   ...entry("jobs", [jobsText(facts.jobs)], width),
+  ...((facts.processes ?? 1) === 1 ? [] : entry("processes", [`${facts.processes}, which share all limits`], width)),
   ...entry("try it", [tryIt(facts)], Number.POSITIVE_INFINITY),
   [],
   [span("Ctrl-C stops it: what runs may end first.", "dim")]

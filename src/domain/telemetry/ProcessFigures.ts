@@ -1,6 +1,6 @@
 /** The figures of one of the processes of a service, and how those of all of them are put together. */
 import type { EndpointStats } from "../genai/EndpointStats.ts"
-import { type EndpointCounts, ended as endpointEnded, merge as mergeEndpoint } from "../genai/MergeStats.ts"
+import { countsOf, type EndpointCounts, ended as endpointEnded, merge as mergeEndpoint } from "../genai/MergeStats.ts"
 import type { Buckets } from "./Buckets.ts"
 import type { Family, Labels, Sample } from "./PrometheusText.ts"
 
@@ -19,6 +19,13 @@ export const ended = ({ endpoints, families }: ProcessFigures): ProcessFigures =
   inflight: 0,
   endpoints: endpoints.map(endpointEnded),
   families: families.filter(({ samples }) => samples.type !== "gauge")
+})
+
+/** Two as if they were one. */
+export const add = (a: ProcessFigures, b: ProcessFigures): ProcessFigures => ({
+  inflight: a.inflight + b.inflight,
+  endpoints: endpointsOf([a, b]).map(countsOf),
+  families: familiesOf([a, b])
 })
 
 /** The endpoints over all processes; every process has the same ones. */

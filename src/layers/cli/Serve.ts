@@ -3,9 +3,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { formatDuration } from "../../domain/config/DurationText.ts"
+import type { EndpointStats } from "../../domain/genai/EndpointStats.ts"
+import type { JobStatus } from "../../domain/jobs/Job.ts"
 import * as Format from "../../domain/report/Format.ts"
 import * as Line from "../../domain/report/Line.ts"
 import * as ServeText from "../../domain/report/ServeText.ts"
+import type { Problem } from "../../domain/server/Problem.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
 import { HttpService } from "../../services/HttpService.ts"
 import { Jobs } from "../../services/Jobs.ts"
@@ -17,7 +20,16 @@ export interface ServePlan extends Omit<ServeText.Screen, "url"> {
 }
 
 /** Serves until the first signal. Then nothing new is taken, and what runs may end within the grace; a second signal cuts it off. */
-export const serve = (plan: ServePlan) =>
+export const serve = (plan: ServePlan) => serveWith(plan, accountsOf(figures))
+
+/** What the summary is made of. */
+export interface Figures<E, R> {
+  readonly endpoints: Effect.Effect<ReadonlyArray<EndpointStats>, never, R>
+  readonly jobs: Effect.Effect<Readonly<Record<JobStatus, number>>, E, R>
+}
+
+/** As `serve`, with figures from elsewhere than the services of this process. */
+export const serveWith = <R>(plan: ServePlan, accounts: Effect.Effect<ServeText.Accounts, never, R>) =>
   Effect.gen(function* () {
     const { err, out } = yield* Output
     const signals = yield* StopSignals
@@ -39,18 +51,21 @@ export const serve = (plan: ServePlan) =>
 const say = (stream: OutputStream, lines: ReadonlyArray<Line.Line>) =>
   stream.write(lines.map((line) => `${Line.render(line, { colors: stream.colors })}\n`).join(""))
 
-const accounts = Effect.gen(function* () {
-  const jobs = yield* Jobs
-  const client = yield* GenAiClient
-  const endpoints = yield* client.stats
-  const total = (count: (endpoint: (typeof endpoints)[number]) => number) =>
-    endpoints.reduce((sum, endpoint) => sum + count(endpoint), 0)
-  const accounts: ServeText.Accounts = {
-    sent: total(({ sent }) => sent),
-    succeeded: total(({ succeeded }) => succeeded),
-    failed: total(({ failures }) => Object.values(failures).reduce((sum, count) => sum + count, 0)),
-    // A store that is gone has been complained about when it went; nobody needs to hear it once more now.
-    jobs: Option.getOrUndefined(yield* Effect.option(jobs.counts))
-  }
-  return accounts
-})
+const figures: Figures<Problem, GenAiClient | Jobs> = {
+  endpoints: Effect.flatMap(GenAiClient, ({ stats }) => stats),
+  jobs: Effect.flatMap(Jobs, ({ counts }) => counts)
+}
+
+export const accountsOf = <E, R>(figures: Figures<E, R>): Effect.Effect<ServeText.Accounts, never, R> =>
+  Effect.gen(function* () {
+    const endpoints = yield* figures.endpoints
+    const total = (count: (endpoint: (typeof endpoints)[number]) => number) =>
+      endpoints.reduce((sum, endpoint) => sum + count(endpoint), 0)
+    return {
+      sent: total(({ sent }) => sent),
+      succeeded: total(({ succeeded }) => succeeded),
+      failed: total(({ failures }) => Object.values(failures).reduce((sum, count) => sum + count, 0)),
+      // A store that is gone has been complained about when it went; nobody needs to hear it once more now.
+      jobs: Option.getOrUndefined(yield* Effect.option(figures.jobs))
+    }
+  })

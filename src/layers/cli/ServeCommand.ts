@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { configFlags, dispatcherFlags, graceFlag, text, toggle } from "./CommonFlags.ts"
+import { atLeastOne, configFlags, dispatcherFlags, graceFlag, text, toggle } from "./CommonFlags.ts"
 import { FlagGroups } from "./Help.ts"
 
 const serveFlags = {
@@ -21,6 +21,10 @@ const serveFlags = {
     Flag.withMetavar("FORMAT"),
     Flag.withDescription("A line for each request on standard error: json, text or none. Default: json"),
     Flag.optional
+  ),
+  processes: atLeastOne(
+    "processes",
+    "Serve with N processes of this machine, for more than one core can do; they share all limits. Default: 1"
   ),
   grace: graceFlag("How long SIGTERM and Ctrl-C wait for requests in flight").pipe(Flag.optional),
   ...dispatcherFlags
@@ -44,7 +48,8 @@ export const serveCommand = (version: string) =>
           grace: Option.getOrUndefined(flags.grace)?.written,
           requestLog: Option.getOrUndefined(flags.requestLog)
         },
-        withoutKeys: flags.noAuth
+        withoutKeys: flags.noAuth,
+        processes: Option.getOrElse(flags.processes, () => 1)
       })
     })
   ).pipe(
@@ -54,7 +59,7 @@ export const serveCommand = (version: string) =>
     ),
     Command.withShortDescription("Serve the endpoints over HTTP, in the APIs of OpenAI, Gemini and Anthropic"),
     Command.annotate(FlagGroups, {
-      Service: ["host", "port", "no-auth", "request-log", "grace"],
+      Service: ["host", "port", "no-auth", "request-log", "processes", "grace"],
       Endpoints: ["config", "endpoint", "model", "api-key-env", "concurrency", "policy"],
       "Pace and patience": ["max-requests-per-second", "max-attempts", "deadline"]
     }),

@@ -1,6 +1,8 @@
 /** Puts the HTTP service together: the config first, then the layers over it, so that nothing opens before the config is right. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { ConfigError } from "../../domain/config/ConfigError.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import { formatDuration } from "../../domain/config/DurationText.ts"
@@ -10,15 +12,18 @@ import type { ServerFlags } from "../../domain/config/ServerDraft.ts"
 import type * as ServeText from "../../domain/report/ServeText.ts"
 import { isLoopback } from "../../domain/server/Loopback.ts"
 import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
+import { HttpService } from "../../services/HttpService.ts"
+import { JobStore } from "../../services/JobStore.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
-import * as DispatchedGenAiClient from "../genai/DispatchedGenAiClient.ts"
-import * as DurableJobs from "../jobs/DurableJobs.ts"
 import * as JobStoreFromConfig from "../jobs/JobStoreFromConfig.ts"
-import * as HttpService from "../server/HttpService.ts"
-import * as Telemetry from "../telemetry/Telemetry.ts"
-import * as UndiciTransport from "../transport/UndiciTransport.ts"
+import * as Assembly from "../server/Assembly.ts"
+import * as ServiceProcesses from "../server/processes/ServiceProcesses.ts"
+import { warn } from "./Failures.ts"
+import { Output } from "./Output.ts"
+import { script } from "./Program.ts"
 import { UsageError } from "./RunPlan.ts"
-import { type ServePlan, serve } from "./Serve.ts"
+import { accountsOf, type ServePlan, serve, serveWith } from "./Serve.ts"
+import { splitAmong } from "./SplitConfig.ts"
 
 /** What was said on the command line. */
 export interface ServeInput {
@@ -28,6 +33,8 @@ export interface ServeInput {
   readonly serverFlags: ServerFlags
   /** `--no-auth`: nobody is asked for a key, even when there are some. */
   readonly withoutKeys: boolean
+  /** `--processes`. */
+  readonly processes: number
 }
 
 /** Serves over real HTTP until a signal comes. */
@@ -38,22 +45,6 @@ export const execute = Effect.fnUntraced(function* (input: ServeInput) {
   const access = yield* accessOf(server, input.withoutKeys)
   const models = new ModelRoutes(config.endpoints, server.models)
 
-  const client = Layer.provide(DispatchedGenAiClient.layer(config), UndiciTransport.layer)
-  const store = JobStoreFromConfig.layer({ store: server.jobs.store, instance: server.jobs.instance })
-  const jobs = DurableJobs.layer({
-    jobs: server.jobs,
-    webhooks: server.webhooks,
-    models,
-    maxAttempts: config.maxAttempts
-  })
-  const telemetry = Telemetry.layer({ config: server.telemetry, requestLog: server.requestLog })
-  const layers = HttpService.layer({ server, dispatcher: config }).pipe(
-    Layer.provideMerge(telemetry),
-    Layer.provideMerge(jobs),
-    Layer.provide(store),
-    Layer.provideMerge(client),
-    Layer.provideMerge(Telemetry.layerLogger(server.telemetry))
-  )
   const plan: ServePlan = {
     version: input.version,
     source: ConfigLoader.describeSource(source),
@@ -62,10 +53,44 @@ export const execute = Effect.fnUntraced(function* (input: ServeInput) {
     takesAnyModel: config.endpoints.some((endpoint) => servedModel(endpoint) === undefined),
     endpoints: config.endpoints.map(describeEndpoint),
     jobs: { durable: placeOf(server), ttl: formatDuration(server.jobs.ttlMs) },
-    graceMs: server.graceMs
+    graceMs: server.graceMs,
+    processes: input.processes
   }
-  yield* Effect.provide(serve(plan), layers)
+  if (input.processes === 1) return yield* Effect.provide(serve(plan), Assembly.layer({ config, server }))
+  yield* checkProcesses(loaded, input)
+  yield* Effect.scoped(serveInProcesses(plan, config, server))
 })
+
+/** This process has the store's lock, and none of the requests. */
+const serveInProcesses = Effect.fnUntraced(function* (plan: ServePlan, config: DispatcherConfig, server: ServerConfig) {
+  const { instance, store } = server.jobs
+  const context = yield* Layer.build(JobStoreFromConfig.layer({ store, instance }))
+  const { err } = yield* Output
+  const processes = yield* ServiceProcesses.make({
+    script: script(),
+    processes: plan.processes ?? 1,
+    config,
+    server,
+    say: (sentence) => Effect.provideService(warn([sentence]), Output, { err, out: err })
+  })
+  const accounts = accountsOf({ endpoints: processes.stats, jobs: Context.get(context, JobStore).count })
+  yield* Effect.provideService(serveWith(plan, accounts), HttpService, processes.service)
+})
+
+const checkProcesses = ({ config, server, source }: ConfigLoader.LoadedServerConfig, input: ServeInput) =>
+  server.jobs.store.kind === "memory"
+    ? Effect.fail(
+        new ConfigError({
+          source: source.file ?? "flags",
+          problems: [
+            {
+              path: "server.jobs.store",
+              message: "jobs in memory are known to one process only: use sqlite or postgres, or --processes 1"
+            }
+          ]
+        })
+      )
+    : splitAmong(config, input.processes, { source, flags: input.configFlags })
 
 /** Who is let in. Refuses to let in everybody on a network unless that was asked for. */
 const accessOf = (

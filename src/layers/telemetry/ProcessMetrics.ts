@@ -10,8 +10,8 @@ import type { Labels, PrometheusText } from "../../domain/telemetry/PrometheusTe
 const RESOLUTION_MS = 20
 
 export interface ProcessMetrics {
-  /** Adds the families to a text. The event loop's figures are those since the last time. */
-  readonly write: (text: PrometheusText) => Effect.Effect<void>
+  /** Adds the families to a text. The event loop's figures are those since the last scrape, which this may be. */
+  readonly write: (text: PrometheusText, isScrape: boolean) => Effect.Effect<void>
 }
 
 /** Watches the event loop until the scope closes. `labels` tell this process from others of the service. */
@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function* (
   /** What was measured holds the pause between two looks too. */
   const seconds = (nanos: number): number => Math.max(0, nanos / 1e9 - RESOLUTION_MS / 1e3)
 
-  const writeLoop = (text: PrometheusText): void => {
+  const writeLoop = (text: PrometheusText, isScrape: boolean): void => {
     const hasLooked = delay.count > 0
     text.gauge(
       "nodejs_eventloop_lag_p99_seconds",
@@ -41,16 +41,17 @@ export const make = Effect.fnUntraced(function* (
     text.gauge("nodejs_eventloop_lag_max_seconds", "How late the event loop was at most since the last scrape.", [
       [labels, hasLooked ? seconds(delay.max) : 0]
     ])
-    delay.reset()
     const now = performance.eventLoopUtilization()
     const share = performance.eventLoopUtilization(now, utilization).utilization
-    utilization = now
     text.gauge("nodejs_eventloop_utilization_ratio", "The share of the time since the last scrape that it was busy.", [
       [labels, share]
     ])
+    if (!isScrape) return
+    delay.reset()
+    utilization = now
   }
 
-  const write = Effect.fnUntraced(function* (text: PrometheusText) {
+  const write = Effect.fnUntraced(function* (text: PrometheusText, isScrape: boolean) {
     const { user, system } = process.cpuUsage()
     text.counter("process_cpu_seconds_total", "User and system CPU time.", [[labels, (user + system) / 1e6]])
     text.gauge("process_resident_memory_bytes", "Resident memory.", [[labels, process.memoryUsage.rss()]])
@@ -58,7 +59,7 @@ export const make = Effect.fnUntraced(function* (
     text.gauge("process_start_time_seconds", "Start of the process, Unix time.", [
       [labels, performance.timeOrigin / 1e3]
     ])
-    writeLoop(text)
+    writeLoop(text, isScrape)
     const files = yield* openFiles
     if (files !== undefined) text.gauge("process_open_fds", "Open files, connections included.", [[labels, files]])
   })

@@ -33,10 +33,10 @@ export interface TelemetryOptions {
 export interface TelemetryPeers {
   /** The name of this process, for what is told of each process by itself. */
   readonly process: string
-  /** Takes what tells the figures of this process. */
-  readonly publish: (own: Effect.Effect<ProcessFigures.ProcessFigures>) => void
-  /** The figures of all processes. */
-  readonly all: Effect.Effect<ReadonlyArray<ProcessFigures.ProcessFigures>>
+  /** Takes what tells the figures of this process; those "since the last scrape" begin anew when this is one. */
+  readonly publish: (own: (isScrape: boolean) => Effect.Effect<ProcessFigures.ProcessFigures>) => void
+  /** The figures of all processes, for a scrape. */
+  readonly scrape: Effect.Effect<ReadonlyArray<ProcessFigures.ProcessFigures>>
 }
 
 /** Jobs are counted when the service `Jobs` is there. */
@@ -54,21 +54,21 @@ export const make = Effect.fnUntraced(function* (
   const tracer = yield* makeTracer(options.config)
   const counts = new RequestCounts()
 
-  const own = Effect.gen(function* () {
+  const own = Effect.fnUntraced(function* (isScrape: boolean) {
     const text = new PrometheusText()
     counts.write(text)
     text.counter("genai_dispatcher_request_log_dropped_total", "Lines of requests that could not be written.", [
       [{}, log.dropped()]
     ])
-    yield* process.write(text)
+    yield* process.write(text, isScrape)
     return { inflight: counts.inFlight, endpoints: (yield* client.stats).map(countsOf), families: text.families }
   })
   options.peers?.publish(own)
-  const all = options.peers?.all ?? Effect.map(own, Arr.of)
+  const scrape = options.peers?.scrape ?? Effect.map(own(true), Arr.of)
 
   const prometheus = Effect.gen(function* () {
     const text = new PrometheusText()
-    const figures = yield* all
+    const figures = yield* scrape
     for (const family of ProcessFigures.familiesOf(figures)) text.add(family)
     writeEndpoints(text, ProcessFigures.endpointsOf(figures))
     if (jobs !== undefined) yield* writeJobs(text, jobs)
