@@ -70,7 +70,8 @@ export const childRun = Effect.gen(function* () {
   })
   const main = yield* Effect.forkScoped(pipeline.run)
   const drain = (grace: Duration.Input) => client.drain({ timeout: grace, queued: "discard" })
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const services = yield* Effect.context<never>()
+  const fork = Effect.runForkWith(services)
 
   onMessage = (message) => {
     switch (message._tag) {
@@ -84,7 +85,7 @@ export const childRun = Effect.gen(function* () {
         break
       case "Exhaust":
         // First, so that rows which are refused from now on are left to a later run.
-        Effect.runSync(pipeline.stop)
+        Effect.runSyncWith(services)(pipeline.stop)
         spending.exhaust(message.spent)
         break
       case "Stop":
