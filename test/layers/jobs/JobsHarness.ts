@@ -7,6 +7,7 @@ import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
 import { ModelRoutes } from "../../../src/domain/server/ModelRoutes.ts"
 import * as DurableJobs from "../../../src/layers/jobs/DurableJobs.ts"
 import * as MemoryJobStore from "../../../src/layers/jobs/MemoryJobStore.ts"
+import * as SqliteJobStore from "../../../src/layers/jobs/SqliteJobStore.ts"
 import { GenAiClient, type GenerateOptions } from "../../../src/services/GenAiClient.ts"
 import { JobStore, JobStoreError } from "../../../src/services/JobStore.ts"
 
@@ -62,8 +63,13 @@ export const models = new ModelRoutes(
   new Map()
 )
 
+export interface SqliteFile {
+  readonly file: string
+}
+
 export interface InstanceOptions extends Script {
-  readonly memory: MemoryJobStore.Memory
+  /** What is kept, in memory or in a file; processes may share it. */
+  readonly memory: MemoryJobStore.Memory | SqliteFile
   readonly name?: string
   readonly concurrency?: number
   readonly maxPending?: number
@@ -77,7 +83,12 @@ export const instance = Effect.fnUntraced(function* (options: InstanceOptions) {
   const scope = yield* Scope.make()
   const { client, seen } = fakeClient(options)
   const { wrap = (store) => store } = options
-  const store = wrap(MemoryJobStore.make(options.name ?? "one", options.memory))
+  const { memory, name = "one" } = options
+  const store = wrap(
+    "file" in memory
+      ? yield* SqliteJobStore.make({ file: memory.file, instance: name, lock: false })
+      : MemoryJobStore.make(name, memory)
+  )
   const jobs = yield* DurableJobs.make({
     jobs: { concurrency: options.concurrency ?? 10, maxPending: options.maxPending ?? 10_000, ttlMs: 3_600_000 },
     webhooks: { secret: Redacted.make("secret"), allowPrivate: options.allowPrivate ?? false, maxAttempts: 3 },

@@ -54,9 +54,8 @@ const receiver = (
 const id = JobId.make("019e0000-0000-7000-8000-000000000001")
 const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`
 
-/** A store with one job that has ended, and whose webhook is due. */
-const storeWith = Effect.fnUntraced(function* (webhookUrl: string) {
-  const store = MemoryJobStore.make("one")
+/** Makes a job that has ended, and whose webhook is due. */
+const endJob = Effect.fnUntraced(function* (store: JobStore["Service"], id: JobId, webhookUrl: string) {
   const spec: JobSpec = {
     id,
     owner: "",
@@ -66,10 +65,15 @@ const storeWith = Effect.fnUntraced(function* (webhookUrl: string) {
     webhookUrl,
     createdAtMs: 0
   }
-  yield* store.create([spec], { maxPending: 1 })
+  yield* store.create([spec], { maxPending: 10 })
   const [claim] = yield* store.claim({ limit: 1, nowMs: 0, leaseUntilMs: 1 })
   const outcome = { status: "Completed", result: jobResult(answer("hello")) } as const
   yield* store.end([{ id, run: claim!.run, outcome, nowMs: 0 }])
+})
+
+const storeWith = Effect.fnUntraced(function* (webhookUrl: string) {
+  const store = MemoryJobStore.make("one")
+  yield* endJob(store, id, webhookUrl)
   return store
 })
 
@@ -80,8 +84,8 @@ const start = (store: JobStore["Service"], options: { allowPrivate?: boolean; re
   ).pipe(Effect.provideService(JobStore, store))
 
 /** The job's webhook, once it has been tried so often. */
-const tried = (store: JobStore["Service"], attempts: number) =>
-  Effect.map(store.get(id), (job) => Option.getOrThrow(job)).pipe(
+const tried = (store: JobStore["Service"], attempts: number, of = id) =>
+  Effect.map(store.get(of), (job) => Option.getOrThrow(job)).pipe(
     Effect.filterOrFail((job: Job) => (job.webhook?.attempts ?? 0) >= attempts),
     Effect.retry(Schedule.spaced("5 millis")),
     Effect.map(({ webhook }) => webhook!),
@@ -107,6 +111,29 @@ describe("webhooks", () => {
         headers["webhook-signature"],
         `v1,${createHmac("sha256", key).update(signed).digest("base64")}`
       )
+    })
+  )
+
+  it.effect("do not wait for each other: a receiver that does not answer holds up only its own", () =>
+    Effect.gen(function* () {
+      const { calls, port } = yield* receiver((call) => (response) => {
+        if (call > 1) response.writeHead(204).end()
+      })
+      const url = `http://127.0.0.1:${port}/`
+      const store = yield* storeWith(url)
+      yield* start(store)
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.withLive(
+        Effect.repeat(
+          Effect.sync(() => calls.length),
+          { until: (count) => count === 1, schedule: Schedule.spaced("5 millis") }
+        )
+      )
+      const other = JobId.make("019e0000-0000-7000-8000-000000000002")
+      yield* endJob(store, other, url)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* tried(store, 1, other)).status, "delivered")
+      assert.strictEqual((yield* Effect.map(store.get(id), Option.getOrThrow)).webhook?.attempts, 0)
     })
   )
 
