@@ -1,8 +1,10 @@
 /** Jobs over HTTP, and the request that waits for its answer. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as Stream from "effect/Stream"
 import type { GenAiAnswer } from "../../../domain/genai/GenAiResponse.ts"
 import { type Asked, readGenerateBody } from "../../../domain/jobs/GenerateBody.ts"
 import { JobId, type JobResult } from "../../../domain/jobs/Job.ts"
@@ -10,6 +12,7 @@ import { jobResult } from "../../../domain/jobs/JobAnswers.ts"
 import { publicJob } from "../../../domain/jobs/PublicJob.ts"
 import { placeRequest } from "../../../domain/server/PlaceRequest.ts"
 import { Problem } from "../../../domain/server/Problem.ts"
+import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
 import { type Caller, forbids } from "../Auth.ts"
 import { orProblem } from "./Answers.ts"
 import { Api } from "./Api.ts"
@@ -112,6 +115,14 @@ const note = (record: NonNullable<ReturnType<typeof recordOf>>, answer: GenAiAns
   record.outputTokens = answer.usage?.outputTokens
 }
 
+/** The first of a streamed answer goes out. */
+const begun = (record: RequestRecord | undefined): Effect.Effect<void> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    if (record === undefined) return
+    record.isStreamed = true
+    record.firstByteMs = Math.max(0, now - record.startedAtMs)
+  })
+
 const DEFAULT_LIMIT = 100
 
 export const layer = HttpApiBuilder.group(Api, "jobs", (handlers) =>
@@ -164,9 +175,7 @@ export const layer = HttpApiBuilder.group(Api, "jobs", (handlers) =>
           const id = JobId.make(params.id)
           // A job that is not there is said so before the stream begins.
           yield* jobs.get(caller.name, id)
-          const record = recordOf(request)
-          if (record !== undefined) record.isStreamed = true
-          return sseResponse(jobs.events(caller.name, id))
+          return sseResponse(Stream.onFirst(jobs.events(caller.name, id), () => begun(recordOf(request))))
         })
       )
     )

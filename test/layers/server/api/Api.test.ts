@@ -45,6 +45,18 @@ describe("jobs over HTTP", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("notes when the events of a job began, not only when they ended", () =>
+    Effect.gen(function* () {
+      const { post, records, send } = yield* startApi({ latency: "fixed:200ms" })
+      const { job_id } = (yield* post("/generate", { input: "hello" })).json()
+      const { text } = yield* send(`/jobs/${job_id}/events`)
+      assert.include(text, "Completed")
+      const ended = Effect.sync(() => records.find(({ isStreamed }) => isStreamed))
+      const record = yield* Effect.repeat(ended, { until: (record) => record !== undefined, schedule: every })
+      assert.isBelow(record?.firstByteMs ?? Number.NaN, record?.durationMs ?? Number.NaN)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("cancels a job, which aborts it at the endpoint", () =>
     Effect.gen(function* () {
       const { post, sandbox, send } = yield* startApi({ latency: "fixed:60s" })

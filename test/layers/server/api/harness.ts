@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { ServerConfig } from "../../../../src/domain/config/ServerConfig.ts"
 import type { SandboxInput } from "../../../../src/domain/sandbox/SandboxOptions.ts"
 import { ModelRoutes } from "../../../../src/domain/server/ModelRoutes.ts"
+import type { RequestRecord } from "../../../../src/domain/server/RequestRecord.ts"
 import * as DispatchedGenAiClient from "../../../../src/layers/genai/DispatchedGenAiClient.ts"
 import * as DurableJobs from "../../../../src/layers/jobs/DurableJobs.ts"
 import * as MemoryJobStore from "../../../../src/layers/jobs/MemoryJobStore.ts"
@@ -42,12 +43,15 @@ export const startApi = Effect.fnUntraced(function* (
     models: new ModelRoutes(endpoints, server.models),
     maxAttempts: 3
   }).pipe(Effect.provideService(JobStore, MemoryJobStore.make("test")), Effect.provideService(GenAiClient, client))
+  const records: Array<RequestRecord> = []
   const service = yield* HttpService.make({ server, dispatcher }).pipe(
     Effect.provideService(GenAiClient, client),
     Effect.provideService(Jobs, jobs),
     Effect.provideService(ServerTelemetry, {
       begun: () => {},
-      ended: () => {},
+      ended: (record) => {
+        records.push({ ...record })
+      },
       traced: (_record, work) => work,
       prometheus: Effect.succeed("up 1\n")
     })
@@ -64,5 +68,5 @@ export const startApi = Effect.fnUntraced(function* (
       headers: { "content-type": "application/json", ...headers },
       body: typeof body === "string" ? body : JSON.stringify(body)
     })
-  return { sandbox, service, send, post, url: service.url }
+  return { sandbox, service, send, post, records, url: service.url }
 })
