@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Written to standard input, which then ends. Default: nothing. */
   readonly input?: string
+  /** Most files and connections that it may have open. Default: as many as this process. */
+  readonly openFiles?: number
 }
 
 /** A running tool. */
@@ -36,7 +38,7 @@ export const start = (args: ReadonlyArray<string>, options: StartOptions = {}) =
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, [MAIN, ...args], {
+        spawn(...limited([process.execPath, MAIN, ...args], options.openFiles), {
           cwd: options.cwd,
           env: { PATH: process.env["PATH"], NO_COLOR: "1", ...options.env },
           stdio: "pipe"
@@ -57,6 +59,14 @@ export const start = (args: ReadonlyArray<string>, options: StartOptions = {}) =
       }
     }
   )
+
+const limited = (
+  [program = "", ...args]: ReadonlyArray<string>,
+  openFiles: number | undefined
+): readonly [string, ReadonlyArray<string>] =>
+  openFiles === undefined
+    ? [program, args]
+    : ["sh", ["-c", `ulimit -n ${openFiles} && exec "$0" "$@"`, program, ...args]]
 
 /** Runs the tool to its end. */
 export const run = (args: ReadonlyArray<string>, options?: StartOptions): Effect.Effect<Finished> =>
