@@ -69,7 +69,9 @@ export const dispatcherFlags = {
   concurrency: Flag.String("concurrency").pipe(
     Flag.withMetavar("N|auto"),
     Flag.filterMap(readConcurrency, () => "a whole number from 1 up, or auto"),
-    Flag.withDescription("Most requests in flight per endpoint; auto finds as many as do best. Default: auto in run, 256 in serve"),
+    Flag.withDescription(
+      "Most requests in flight per endpoint; auto finds as many as do best. Default: auto in run, 256 in serve"
+    ),
     Flag.optional
   ),
   maxRequestsPerSecond: underscored("max-requests-per-second", Flag.Finite("max-requests-per-second")).pipe(
