@@ -1,4 +1,4 @@
-/** docs/service.md says nothing that is not so: its commands, settings, snippets and routes are tried as they stand. */
+/** docs/service.md says nothing that is not so: its commands, and the README's, its settings, snippets and routes are tried as they stand. */
 import { execFile } from "node:child_process"
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -17,6 +17,7 @@ import { saidBeforeEnd } from "../support/Serve.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 const PAGE = readFileSync(join(ROOT, "docs/service.md"), "utf8")
+const README = readFileSync(join(ROOT, "README.md"), "utf8")
 const MAIN = join(ROOT, "src/main.ts")
 
 const [quickStart = "", settings = ""] = blocks(PAGE, "yaml")
@@ -91,8 +92,8 @@ layer(Started.layer, { excludeTestServices: true, timeout: "90 seconds" })("the 
     () =>
       Effect.gen(function* () {
         const { control } = yield* Started
-        const transcripts = blocks(PAGE, "console").map(transcript)
-        assert.isAtLeast(transcripts.flat().length, 12)
+        const transcripts = [PAGE, README].flatMap((page) => blocks(page, "console").map(transcript))
+        assert.isAtLeast(transcripts.flat().length, 16)
         let jobId = ""
         for (const commands of transcripts) {
           // However slow the machine is: what is cancelled has not ended.
