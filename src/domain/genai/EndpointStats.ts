@@ -10,6 +10,8 @@ export interface EndpointStats {
   readonly weight: number
   /** Whether it takes requests now, and if not, why. */
   readonly state: HealthState
+  /** In how many milliseconds it takes requests again; absent when it does now, or when nobody knows. */
+  readonly opensInMs?: number
   /** Sent and not yet answered. */
   readonly inflight: number
   /** Given to this endpoint and not yet sent. */

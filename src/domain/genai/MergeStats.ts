@@ -67,6 +67,7 @@ export const merge = (all: ReadonlyArray<EndpointCounts>): EndpointStats => {
     kind: first.kind,
     weight: first.weight,
     state: STATES.find((state) => all.some((counts) => counts.state === state)) ?? first.state,
+    ...opening(all),
     inflight: sum((counts) => counts.inflight),
     queueLen: sum((counts) => counts.queueLen),
     sent: sum((counts) => counts.sent),
@@ -82,6 +83,12 @@ export const merge = (all: ReadonlyArray<EndpointCounts>): EndpointStats => {
     unmetered: sum((counts) => counts.unmetered),
     cost: addCosts(all.flatMap((counts) => counts.cost ?? []))
   }
+}
+
+/** When the first process sends to it again, if none does now. */
+const opening = (all: ReadonlyArray<EndpointCounts>): Pick<EndpointStats, "opensInMs"> => {
+  const times = all.flatMap(({ opensInMs }) => opensInMs ?? [])
+  return times.length < all.length ? {} : { opensInMs: Math.min(...times) }
 }
 
 const histogramOf = (all: ReadonlyArray<HistogramCounts>): Histogram => {

@@ -1,5 +1,5 @@
 /** The sandbox's own rate limits: what a user's settings are tried against. */
-import { SlidingWindow } from "./SlidingWindow.ts"
+import { SlidingWindow } from "../SlidingWindow.ts"
 
 /** What a rate limit said to one request, with the facts that rate limit headers tell. */
 export interface RateVerdict {

@@ -1,8 +1,9 @@
 /** Counts what the sandbox does, in bounded memory. Pure: times are passed in. */
+
+import { SlidingWindow } from "../SlidingWindow.ts"
 import type { SandboxAnswer } from "./Answer.ts"
 import type { FaultName } from "./FailureMix.ts"
 import type { SandboxStats } from "./SandboxStats.ts"
-import { SlidingWindow } from "./SlidingWindow.ts"
 import { TokenWindow } from "./TokenWindow.ts"
 
 const KEPT_SECONDS = 3600

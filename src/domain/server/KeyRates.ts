@@ -1,5 +1,5 @@
 /** The requests that API keys have made in the last minute. */
-import { SlidingWindow } from "../sandbox/SlidingWindow.ts"
+import { SlidingWindow } from "../SlidingWindow.ts"
 
 const MINUTE_MS = 60_000
 

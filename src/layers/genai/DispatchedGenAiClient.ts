@@ -87,7 +87,7 @@ export const make = Effect.fnUntraced(function* (
     generate: (request, options) => calls.generate(request, options),
     stream: (request, options) => calls.stream(request, options),
     stats: Effect.map(dispatcher.metrics, (metrics) =>
-      recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!, fleet.monitors[index]!.state))
+      recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!, fleet.monitors[index]!))
     ),
     drain: (options) => calls.drain(options),
     room: calls.room

@@ -9,6 +9,13 @@ import { costOf } from "../../domain/genai/Prices.ts"
 import type { WorkerMetrics } from "../../services/Dispatcher.ts"
 import type { Spending } from "./Spending.ts"
 
+/** What an endpoint's health is now. */
+interface EndpointState {
+  readonly state: HealthState
+  /** 0 when it takes requests; infinite when nobody knows. */
+  readonly opensInMs: number
+}
+
 export class EndpointRecorder {
   private readonly endpoint: EndpointConfig
   private readonly spending: Spending | undefined
@@ -59,7 +66,7 @@ export class EndpointRecorder {
     this.aborted++
   }
 
-  stats(lane: WorkerMetrics, state: HealthState): EndpointStats {
+  stats(lane: WorkerMetrics, { opensInMs, state }: EndpointState): EndpointStats {
     const { cachedInputTokens, inputTokens, outputTokens } = this
     const { prices } = this.endpoint
     return {
@@ -67,6 +74,7 @@ export class EndpointRecorder {
       kind: this.endpoint.kind,
       weight: this.endpoint.weight,
       state,
+      ...(opensInMs > 0 && opensInMs !== Number.POSITIVE_INFINITY ? { opensInMs } : {}),
       inflight: lane.inflight,
       queueLen: lane.queue_len,
       sent: this.sent,

@@ -110,6 +110,12 @@ export class HealthMonitor {
     return this.health.availableAtMs(nowMs)
   }
 
+  /** In how many milliseconds it takes requests again; 0 when it does now, infinite when nobody knows. */
+  get opensInMs(): number {
+    const now = this.now()
+    return Math.max(0, this.availableAtMs(now) - now)
+  }
+
   /** Whether a request may be sent now. */
   allows(nowMs: number): boolean {
     return this.health.allows(nowMs)

@@ -29,9 +29,20 @@ export interface Progress {
  * Milliseconds until requests that may not go to the excluded endpoints are worth sending again: the time in which the
  * others work off what is queued with them at their recent rate, clamped to 1 to 60 s. Nothing completed lately: the time
  * that their answers have taken so far, as often as the slots must be filled for the queue; at least as long as nothing
- * completed, and 60 s when that is the whole window.
+ * completed, and 60 s when that is the whole window. Never before one of them takes requests at all.
  */
-export const retryAfterMs = ({ earlier, elapsedMs, now }: Progress, exclude: ReadonlySet<string>): number => {
+export const retryAfterMs = (progress: Progress, exclude: ReadonlySet<string>): number =>
+  Math.max(workedOffMs(progress, exclude), opensInMs(progress.now, exclude))
+
+/** Until the first of them takes requests; 0 when one does, or when nobody knows. */
+const opensInMs = (stats: ReadonlyArray<EndpointStats>, exclude: ReadonlySet<string>): number => {
+  const asked = stats.filter(({ name }) => !exclude.has(name))
+  if (asked.some(({ opensInMs, state }) => opensInMs === undefined && state !== "disabled")) return 0
+  const times = asked.flatMap(({ opensInMs }) => opensInMs ?? [])
+  return times.length === 0 ? 0 : Math.min(...times)
+}
+
+const workedOffMs = ({ earlier, elapsedMs, now }: Progress, exclude: ReadonlySet<string>): number => {
   let queued = 0
   let completed = 0
   let inflight = 0

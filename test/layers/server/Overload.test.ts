@@ -53,7 +53,10 @@ describe("a service that is full", () => {
       const another = Effect.forkChild(chat(ask("Hello")), { startImmediately: true })
       const waiting = [yield* another, yield* another]
       yield* until(service.inflight, (inflight) => inflight === 2)
-      assert.strictEqual((yield* chat(ask("Hello"))).status, 503)
+      const refused = yield* chat(ask("Hello"))
+      assert.strictEqual(refused.status, 503)
+      // Not before the endpoint takes requests, which it said will be in a minute.
+      assert.isAbove(Number(refused.headers["retry-after"]), 10)
       yield* Fiber.interruptAll(waiting)
     })
   )
@@ -111,6 +114,21 @@ describe("the time until there is room", () => {
     assert.strictEqual(of(100_000, 1), 60_000)
     assert.strictEqual(of(100, 0), 60_000)
     assert.strictEqual(of(100, 0, 3_000), 3_000)
+  })
+
+  it("is not before an endpoint takes requests at all, however long that is", () => {
+    const of = (opening: ReadonlyArray<number | undefined>, exclude = none) => {
+      const now = opening.map((opensInMs, at): EndpointStats => {
+        const stats = endpoint(`e${at}`, 10, 100)
+        return opensInMs === undefined ? stats : { ...stats, state: "cooling", opensInMs }
+      })
+      const earlier = opening.map((_, at) => endpoint(`e${at}`, 0, 0))
+      return Overload.retryAfterMs({ earlier, now, elapsedMs: 10_000 }, exclude)
+    }
+    assert.strictEqual(of([300_000, 120_000]), 120_000)
+    assert.strictEqual(of([300_000, 120_000], new Set(["e1"])), 300_000)
+    assert.strictEqual(of([300_000, undefined]), 1_000)
+    assert.strictEqual(of([100]), 1_000)
   })
 
   it("is what answers have taken so far, for each filling of the slots, before any has come", () => {

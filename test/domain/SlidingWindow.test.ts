@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { RateLimit } from "../../../src/domain/sandbox/RateLimit.ts"
-import { SlidingWindow } from "../../../src/domain/sandbox/SlidingWindow.ts"
+import { SlidingWindow } from "../../src/domain/SlidingWindow.ts"
+import { RateLimit } from "../../src/domain/sandbox/RateLimit.ts"
 
 /** Gaps between events in milliseconds: some at once, some around the window, some after a pause. */
 const Gaps = Schema.Array(Schema.Literals([0, 0, 0.25, 1, 3, 10, 100, 499, 500, 501, 999.5, 1000, 1001, 5000]))
