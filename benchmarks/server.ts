@@ -13,7 +13,7 @@ import { promisify } from "node:util"
 import { Pool } from "undici"
 import type { Benchmark, Case, Measurement } from "./support/Benchmark.ts"
 import { usageOf } from "./support/Measure.ts"
-import { freePort, STREAMED_EVENTS, startNginx, untilAnswered } from "./support/nginx.ts"
+import { BYTES_PER_EVENT, freePort, STREAMED_EVENTS, startNginx, untilAnswered } from "./support/nginx.ts"
 
 interface Context {
   readonly plainUrl: string
@@ -64,12 +64,18 @@ const run = promisify(execFile)
 const body = (stream: boolean) =>
   JSON.stringify({ model: "model-1", stream, messages: [{ role: "user", content: "word ".repeat(50) }] })
 
-/** How many requests wrk got proper answers to. */
+/** What wrk got proper answers to. */
+interface Got {
+  readonly requests: number
+  /** Those of answers that had not ended are among them. */
+  readonly bytes: number
+}
+
 const wrk = async (
   port: number,
   load: { readonly connections: number; readonly seconds: number; readonly stream: boolean },
   headers: Readonly<Record<string, string>>
-): Promise<number> => {
+): Promise<Got> => {
   const folder = await mkdtemp(join(tmpdir(), "wrk-"))
   try {
     const lines = Object.entries({ "content-type": "application/json", ...headers }).map(
@@ -87,7 +93,8 @@ const wrk = async (
       `http://127.0.0.1:${port}${PATH}`
     ])
     if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout)
-    return Number(/(\d+) requests in/.exec(stdout)?.[1])
+    const [, requests, size, unit] = /(\d+) requests in [^,]+, ([\d.]+)([KMG]?)B read/.exec(stdout) ?? []
+    return { requests: Number(requests), bytes: Number(size) * 1_024 ** " KMG".indexOf(unit || " ") }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -96,23 +103,39 @@ const wrk = async (
 interface Load {
   readonly connections: number
   readonly stream: boolean
-  /** Operations per request. */
-  readonly operations: number
   readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Until so many requests, or bytes of streams, have gone through, what is measured is the compiler. */
+const WARM_REQUESTS = 20_000
+const WARM_BYTES = 100_000_000
+
+/** A server may be too slow, or the machine too busy, for that. */
+const MOST_WARM_SECONDS = 15
+
+const warm = async (port: number, quick: boolean, load: Load): Promise<void> => {
+  let requests = 0
+  let bytes = 0
+  for (let second = 0; second < (quick ? 1 : MOST_WARM_SECONDS); second++) {
+    const got = await wrk(port, { ...load, seconds: 1 }, load.headers ?? {})
+    requests += got.requests
+    bytes += got.bytes
+    if (load.stream ? bytes > WARM_BYTES : requests > WARM_REQUESTS) return
+  }
 }
 
 /** Warms up, then measures the server's own time and memory. */
 const loaded = async (server: Server, quick: boolean, load: Load): Promise<Measurement> => {
   try {
-    const headers = load.headers ?? {}
-    await wrk(server.port, { ...load, seconds: quick ? 1 : 3 }, headers)
+    await warm(server.port, quick, load)
     const before = await usageOf(server.pid)
     const startedAt = performance.now()
-    const requests = await wrk(server.port, { ...load, seconds: quick ? 1 : 8 }, headers)
+    const { bytes, requests } = await wrk(server.port, { ...load, seconds: quick ? 1 : 8 }, load.headers ?? {})
     const seconds = (performance.now() - startedAt) / 1_000
     const after = await usageOf(server.pid)
     return {
-      operations: requests * load.operations,
+      // wrk counts whole answers only, and a stream is long.
+      operations: load.stream ? Math.round(bytes / BYTES_PER_EVENT) : requests,
       seconds,
       cpuSeconds: after.cpuSeconds - before.cpuSeconds,
       peakRssBytes: after.peakRssBytes
@@ -123,7 +146,7 @@ const loaded = async (server: Server, quick: boolean, load: Load): Promise<Measu
 }
 
 const plain = (connections: number): ReadonlyArray<Case<Context>> => {
-  const load = { connections, stream: false, operations: 1 }
+  const load = { connections, stream: false }
   const group = `${connections} connections`
   const cases: Array<Case<Context>> = [
     {
@@ -160,11 +183,7 @@ const streamed = (connections: number): Case<Context> => ({
   name: `service, events, ${connections}`,
   group: "events",
   run: async ({ context, quick }) =>
-    loaded(await start("service", context.streamUrl), quick, {
-      connections,
-      stream: true,
-      operations: STREAMED_EVENTS + 2
-    })
+    loaded(await start("service", context.streamUrl), quick, { connections, stream: true })
 })
 
 /** One request each millisecond; the median time of an answer, in milliseconds. */

@@ -20,6 +20,9 @@ export const STREAMED_EVENTS = 1_000
 
 const STREAM = `${chunk({ content: "word " }, null).repeat(STREAMED_EVENTS)}${chunk({}, "stop")}data: [DONE]\n\n`
 
+/** Of one event, on average: how many have come can be told from the bytes that have. */
+export const BYTES_PER_EVENT = STREAM.length / (STREAMED_EVENTS + 2)
+
 /** About 450 bytes. */
 const ANSWER = JSON.stringify({
   id: "chatcmpl-1",

@@ -12,8 +12,8 @@ import type { ChatEvent } from "../../domain/genai/ChatEvent.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
-import type { ModelRoute, ModelRoutes } from "../../domain/server/ModelRoutes.ts"
-import { Problem } from "../../domain/server/Problem.ts"
+import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
+import type { Problem } from "../../domain/server/Problem.ts"
 import type { GenAiClient, GenerateOptions } from "../../services/GenAiClient.ts"
 import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
 import { type Auth, type Caller, forbids } from "./Auth.ts"
@@ -21,6 +21,7 @@ import { draining, internal } from "./CommonProblems.ts"
 import { causeOf } from "./Defects.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Overload } from "./Overload.ts"
+import { deadlineOf, placeOf, unknownModel } from "./Placing.ts"
 import { parseBody, readBody, refusesBody } from "./RequestBody.ts"
 
 export interface DialectHandlerOptions {
@@ -120,10 +121,10 @@ export class DialectHandler {
     const decoded = dialect.decode(route, parsed.success)
     if (Result.isFailure(decoded)) return Result.fail(decoded.failure)
     const asked = decoded.success
-    const place = this.place(dialect, asked, caller)
+    const place = placeOf(this.options.models, dialect, asked, caller)
     if (Result.isFailure(place)) return Result.fail(place.failure)
     const { headers } = exchange.request
-    const deadline = this.deadline(headers["x-deadline-ms"])
+    const deadline = deadlineOf(headers["x-deadline-ms"], this.options.maxDeadlineMs)
     if (Result.isFailure(deadline)) return Result.fail(deadline.failure)
     const { record } = exchange
     if (this.names.has(asked.model)) record.model = asked.model
@@ -148,37 +149,6 @@ export class DialectHandler {
     })
   }
 
-  /** Where the request may go. */
-  private place(dialect: Dialect, { model, needs }: ClientRequest, caller: Caller): Result.Result<ModelRoute, Problem> {
-    const { models } = this.options
-    const forbidden = forbids(caller, model)
-    if (forbidden !== undefined) return Result.fail(forbidden)
-    const anywhere = models.resolve(model)
-    if (anywhere === undefined) return Result.fail(this.unknownModel(model, caller))
-    if (needs.length === 0) return Result.succeed(anywhere)
-    const within = models.within(model, dialect.name)
-    return within === undefined ? Result.fail(needsFamily(dialect, model, needs)) : Result.succeed(within)
-  }
-
-  private unknownModel(model: string, caller: Caller): Problem {
-    const near = this.options.models.suggest(model)
-    const isKnown = near !== undefined && forbids(caller, near) === undefined
-    return new Problem({
-      kind: "NotFound",
-      code: "model_not_found",
-      field: "model",
-      message: `No endpoint of this service serves the model ${quoted(model)}${isKnown ? `: did you mean ${JSON.stringify(near)}?` : "."}`
-    })
-  }
-
-  /** A client may want its answer sooner than the configuration allows, not later. */
-  private deadline(header: string | ReadonlyArray<string> | undefined): Result.Result<number | undefined, Problem> {
-    if (header === undefined) return Result.succeed(undefined)
-    const millis = typeof header === "string" && /^\d{1,12}$/.test(header) ? Number(header) : 0
-    if (millis === 0) return Result.fail(wrongDeadline)
-    return Result.succeed(Math.min(millis, this.options.maxDeadlineMs))
-  }
-
   private listing(dialect: Dialect, route: Exclude<Route, Generate>, caller: Caller) {
     const { models } = this.options
     if (route._tag === "ListModels") {
@@ -186,7 +156,7 @@ export class DialectHandler {
       return dialect.models(allowed.map((name) => ({ name })))
     }
     const isThere = this.names.has(route.model) && forbids(caller, route.model) === undefined
-    return isThere ? dialect.model({ name: route.model }) : dialect.problem(this.unknownModel(route.model, caller))
+    return isThere ? dialect.model({ name: route.model }) : dialect.problem(unknownModel(models, route.model, caller))
   }
 
   private generate(accepted: Accepted): void {
@@ -297,23 +267,3 @@ const note = ({ record }: Exchange, events: ReadonlyArray<ChatEvent>): boolean =
   }
   return isLast
 }
-
-/** Names are the client's own words: no more of them than a person would read. */
-const quoted = (name: string): string => JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name)
-
-const needsFamily = (dialect: Dialect, model: string, needs: ReadonlyArray<string>): Problem =>
-  new Problem({
-    kind: "InvalidRequest",
-    code: "unsupported_member",
-    ...(needs[0] === undefined ? {} : { field: needs[0] }),
-    message:
-      `${needs.join(", ")}: only endpoints that speak this API (${dialect.name}) understand that, and none of them serves ` +
-      `the model ${quoted(model)}. Leave it out, or ask for another model.`
-  })
-
-const wrongDeadline = new Problem({
-  kind: "InvalidRequest",
-  code: "invalid_deadline",
-  field: "x-deadline-ms",
-  message: "The header x-deadline-ms must be a whole number of milliseconds, at least 1."
-})
