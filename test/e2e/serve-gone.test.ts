@@ -94,7 +94,7 @@ describe("200 clients that disconnect in mid-answer", () => {
           else socket.resetAndDestroy()
         }
         for (const socket of [...deaf, ...drowned]) socket.resetAndDestroy()
-        const all = Effect.map(Effect.all([silent, slow].map(sandboxStats)), (stats) => ({
+        const all = Effect.map(Effect.forEach([silent, slow], sandboxStats), (stats) => ({
           aborted: stats.reduce((sum, { aborted }) => sum + aborted, 0),
           inflight: stats.reduce((sum, { inflight }) => sum + inflight, 0)
         }))

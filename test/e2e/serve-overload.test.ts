@@ -42,6 +42,9 @@ const counts = (answers: ReadonlyArray<Answer>) => {
   return statuses
 }
 
+/** Those who come again until they are answered; `FULL_SIZE=1` for 2,000. */
+const CROWD = process.env["FULL_SIZE"] === undefined ? 500 : 2_000
+
 describe("2,000 requests at once against 50 slots and a queue of 100", () => {
   it.live(
     "are answered as far as there is room; the others are told when to come again, and then there is room",
@@ -99,9 +102,9 @@ describe("2,000 requests at once against 50 slots and a queue of 100", () => {
           yield* Effect.sleep(hint(answer) * 1_000)
           yield* persistent
         })
-        yield* atOnce(2_000, persistent)
-        assert.isAbove(tries, 2_000)
-        assert.deepInclude(yield* sandboxStats(sandbox), { received: 2_000, inflight: 0, aborted: 0 })
+        yield* atOnce(CROWD, persistent)
+        assert.isAbove(tries, CROWD)
+        assert.deepInclude(yield* sandboxStats(sandbox), { received: CROWD, inflight: 0, aborted: 0 })
       }),
     120_000
   )
