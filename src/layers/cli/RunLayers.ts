@@ -1,16 +1,12 @@
 /** Puts a run together: the config first, then the layers over it, so that nothing opens before the config is right. */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { ConfigError, type ConfigProblem } from "../../domain/config/ConfigError.ts"
 import type { ConfigFlags } from "../../domain/config/ConfigFlags.ts"
 import * as ProcessShares from "../../domain/config/ProcessShares.ts"
-import * as FileBatchRunner from "../batch/FileBatchRunner.ts"
 import * as ProcessBatchRunner from "../batch/processes/ProcessBatchRunner.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
-import * as DispatchedGenAiClient from "../genai/DispatchedGenAiClient.ts"
 import { Spending } from "../genai/Spending.ts"
-import * as UndiciTransport from "../transport/UndiciTransport.ts"
 import { checkBudget } from "./Budgets.ts"
 import { dryRun } from "./DryRun.ts"
 import { script } from "./Program.ts"
@@ -32,20 +28,13 @@ export const execute = Effect.fnUntraced(function* (plan: RunPlan) {
       )
   })
   const spending = new Spending(plan.budget)
-  const inThisProcess = Layer.suspend(() =>
-    FileBatchRunner.layer.pipe(
-      Layer.provide(DispatchedGenAiClient.layer(config, { spending })),
-      Layer.provide(UndiciTransport.layer)
-    )
-  )
-  if (plan.dryRun) {
-    const described = ConfigLoader.describeSource(source)
-    return yield* Effect.provide(dryRun(plan, config, described), inThisProcess)
+  if (plan.processes > 1 && !plan.dryRun) {
+    const processes = ProcessBatchRunner.layer({ script: script(), shares, spending })
+    return yield* Effect.provide(run(plan, config, spending), processes)
   }
-  const program = run(plan, config, spending)
-  return yield* plan.processes === 1
-    ? Effect.provide(program, inThisProcess)
-    : Effect.provide(program, ProcessBatchRunner.layer({ script: script(), shares, spending }))
+  const here = yield* Effect.promise(() => import("./RunHere.ts"))
+  const program = plan.dryRun ? dryRun(plan, config, ConfigLoader.describeSource(source)) : run(plan, config, spending)
+  yield* Effect.provide(program, here.layer(config, spending))
 })
 
 /** What a flag has set is called by the name of the flag. */
