@@ -16,7 +16,6 @@ import { HttpService } from "../../services/HttpService.ts"
 import { JobStore } from "../../services/JobStore.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
 import * as JobStoreFromConfig from "../jobs/JobStoreFromConfig.ts"
-import * as Assembly from "../server/Assembly.ts"
 import * as ServiceProcesses from "../server/processes/ServiceProcesses.ts"
 import { warn } from "./Failures.ts"
 import { Output } from "./Output.ts"
@@ -56,7 +55,11 @@ export const execute = Effect.fnUntraced(function* (input: ServeInput) {
     graceMs: server.graceMs,
     processes: input.processes
   }
-  if (input.processes === 1) return yield* Effect.provide(serve(plan), Assembly.layer({ config, server }))
+  if (input.processes === 1) {
+    // The process that supervises others needs nothing of it.
+    const assembly = yield* Effect.promise(() => import("../server/Assembly.ts"))
+    return yield* Effect.provide(serve(plan), assembly.layer({ config, server }))
+  }
   yield* checkProcesses(loaded, input)
   yield* Effect.scoped(serveInProcesses(plan, config, server))
 })
