@@ -64,7 +64,6 @@ const WORD = /^[\w.:/@+-]+$/
 const PLAIN = /^[ !#-[\]-~]*$/
 
 /** What JSON leaves as it is and terminals or readers of lines may take for more than a character. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 const quoted = (text: string): string =>
