@@ -1,13 +1,11 @@
 /** What a row costs from file to file, with everything on, next to bare undici requests of the same size to the same server. */
-import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { Client } from "undici"
 import type { Benchmark, Case } from "./support/Benchmark.ts"
 import { measure, measureProcess } from "./support/Measure.ts"
 import { startNginx } from "./support/nginx.ts"
-import { MAIN, withFolder, writeConfig, writeRows } from "./support/Tool.ts"
+import { PROGRAM, withFolder, writeConfig, writeRows } from "./support/Tool.ts"
 
 interface Context {
   readonly url: string
@@ -16,9 +14,6 @@ interface Context {
 const ROWS = 200_000
 const QUICK_ROWS = 2_000
 const CONNECTIONS = [64, 256, 1_024]
-
-/** The tool as it is published, when it has been built; else from its sources, which start more slowly. */
-const BUILT = fileURLToPath(new URL("../dist/main.js", import.meta.url))
 
 /** One client for each place, the answers put together as text and nothing else. */
 const bare = async (url: string, requests: number, connections: number): Promise<number> => {
@@ -63,9 +58,8 @@ const tool = (url: string, rows: number, connections: number) =>
     await writeConfig(config, {
       endpoints: [{ name: "nginx", kind: "openai", baseUrl: url, model: "model-1", concurrency: connections }]
     })
-    const main = existsSync(BUILT) ? BUILT : MAIN
     const measured = await measureProcess({
-      args: [main, "run", input, "--config", config, "--save-filepath", save, "--errors-filepath", errors],
+      args: [PROGRAM, "run", input, "--config", config, "--save-filepath", save, "--errors-filepath", errors],
       operations: rows
     })
     const saved = (await readFile(save)).reduce((lines, byte) => (byte === 10 ? lines + 1 : lines), 0)

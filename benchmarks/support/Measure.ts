@@ -3,6 +3,7 @@ import { spawn } from "node:child_process"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import type { Measurement } from "./Benchmark.ts"
 
@@ -37,6 +38,8 @@ export interface ProcessOptions {
   readonly exitCodes?: ReadonlyArray<number> | undefined
   /** Given the last 20,000 characters of its standard output and of its standard error, at its end. */
   readonly onOutput?: ((text: string) => void) | undefined
+  /** Written to its standard input, piece by piece as it is read. Default: nothing. */
+  readonly input?: Iterable<string> | undefined
   /** What is done while it runs, such as stopping it after a time. */
   readonly during?: ((pid: number) => Promise<void>) | undefined
 }
@@ -51,9 +54,12 @@ export const measureProcess = async (options: ProcessOptions): Promise<Measureme
     const startedAt = performance.now()
     const child = spawn(process.execPath, options.args, {
       cwd: options.cwd,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: "pipe",
       env: { ...process.env, ...options.env, NODE_OPTIONS: `--import=${HOOK}`, BENCHMARK_USAGE: folder }
     })
+    // A process that ends early says so by its exit code, and not by the pipe that it leaves.
+    child.stdin.on("error", () => {})
+    Readable.from(options.input ?? []).pipe(child.stdin)
     let errors = ""
     let output = ""
     child.stderr.on("data", (chunk) => {
