@@ -1,15 +1,4 @@
-/**
- * What a request costs in each transport, against undici's bare `dispatch`, on one server in a process of its own.
- *
- *     node benchmarks/transport.ts [requests] [concurrency]
- *
- * The figure to compare is CPU time per request of this process: it hardly depends on the server or on what else the
- * machine does. Each way is run three times in turn, and the best run counts.
- */
-import { fork } from "node:child_process"
-import { once } from "node:events"
-import * as Http from "node:http"
-import { fileURLToPath } from "node:url"
+/** What a request costs in each transport, next to undici's bare `dispatch`, against the same server. */
 import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { Client } from "undici"
@@ -17,44 +6,39 @@ import type { WireRequest } from "../src/domain/providers/Wire.ts"
 import * as HttpClientTransport from "../src/layers/transport/HttpClientTransport.ts"
 import * as UndiciTransport from "../src/layers/transport/UndiciTransport.ts"
 import { Transport } from "../src/services/Transport.ts"
+import type { Benchmark, Case } from "./support/Benchmark.ts"
+import { measure } from "./support/Measure.ts"
+import { startNginx } from "./support/nginx.ts"
 
-const ANSWER = JSON.stringify({
-  model: "model-1",
-  choices: [{ index: 0, message: { role: "assistant", content: "word ".repeat(100) }, finish_reason: "stop" }],
-  usage: { prompt_tokens: 20, completion_tokens: 100, total_tokens: 120 }
-})
-
-const serve = () => {
-  const server = Http.createServer((request, response) => {
-    request.resume().on("end", () => {
-      response.writeHead(200, { "content-type": "application/json", "content-length": ANSWER.length }).end(ANSWER)
-    })
-  })
-  server.keepAliveTimeout = 60_000
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    process.send?.(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`)
-  })
-  process.on("disconnect", () => process.exit())
+interface Context {
+  readonly url: string
 }
 
-const wire = (origin: string): WireRequest => ({
-  method: "POST",
-  origin,
-  path: "/v1/chat/completions",
-  headers: ["content-type", "application/json", "accept", "application/json", "authorization", "Bearer k"],
-  body: JSON.stringify({ model: "model-1", messages: [{ role: "user", content: "word ".repeat(50) }] }),
-  timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 }
-})
+const REQUESTS = 100_000
+const QUICK_REQUESTS = 2_000
+const CONNECTIONS = [64, 256]
 
-type Run = (origin: string, requests: number, concurrency: number) => Promise<void>
+const wire = (url: string): WireRequest => {
+  const { origin, pathname } = new URL(`${url}/chat/completions`)
+  return {
+    method: "POST",
+    origin,
+    path: pathname,
+    headers: ["content-type", "application/json", "accept", "application/json", "authorization", "Bearer k"],
+    body: JSON.stringify({ model: "model-1", messages: [{ role: "user", content: "word ".repeat(50) }] }),
+    timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 }
+  }
+}
 
-/** The floor: one client per place, answers put together as text, nothing else. */
-const bareUndici: Run = async (origin, requests, concurrency) => {
-  const { method, path, headers, body } = wire(origin)
+/** Sends so many and gives how many were answered. */
+type Way = (request: WireRequest, requests: number, connections: number) => Promise<number>
+
+/** The floor: one client for each place, answers put together as text, nothing else. */
+const bare: Way = async ({ body, headers, method, origin, path }, requests, connections) => {
   let left = requests
+  let done = 0
   const one = (client: Client) =>
-    new Promise<string>((resolve, reject) => {
+    new Promise<void>((resolve, reject) => {
       const chunks: Array<Buffer> = []
       client.dispatch(
         { method, path, headers: [...headers], body },
@@ -62,75 +46,88 @@ const bareUndici: Run = async (origin, requests, concurrency) => {
           onRequestStart() {},
           onResponseStart() {},
           onResponseData: (_, chunk) => void chunks.push(chunk),
-          onResponseEnd: () => resolve(Buffer.concat(chunks).toString()),
+          onResponseEnd: () => {
+            if (Buffer.concat(chunks).toString().includes("choices")) done++
+            resolve()
+          },
           onResponseError: (_, error) => reject(error)
         }
       )
     })
   await Promise.all(
-    Array.from({ length: concurrency }, async () => {
+    Array.from({ length: connections }, async () => {
       const client = new Client(origin, { allowH2: false, pipelining: 1 })
       while (left-- > 0) await one(client)
       await client.close()
     })
   )
+  return done
 }
 
 const transport =
-  (layer: Layer.Layer<Transport>): Run =>
-  (origin, requests, concurrency) =>
+  (layer: Layer.Layer<Transport>): Way =>
+  (request, requests, connections) =>
     Effect.gen(function* () {
       const { send } = yield* Transport
-      const request = wire(origin)
       let left = requests
-      const place = Effect.whileLoop({ while: () => left-- > 0, body: () => send(request), step: () => {} })
+      let done = 0
+      const place = Effect.whileLoop({
+        while: () => left-- > 0,
+        body: () => send(request),
+        step: ({ body }) => {
+          if (body.includes("choices")) done++
+        }
+      })
       yield* Effect.all(
-        Array.from({ length: concurrency }, () => place),
+        Array.from({ length: connections }, () => place),
         { concurrency: "unbounded", discard: true }
       )
+      return done
     }).pipe(Effect.provide(layer), Effect.runPromise)
 
-const ways: Record<string, Run> = {
-  "undici dispatch, bare": bareUndici,
-  UndiciTransport: transport(UndiciTransport.layer),
+const BARE = "undici dispatch, bare"
+const OURS = "UndiciTransport"
+const WAYS: Readonly<Record<string, Way>> = {
+  [BARE]: bare,
+  [OURS]: transport(UndiciTransport.layer),
   "HttpClientTransport over undici": transport(Layer.provide(HttpClientTransport.layer, NodeHttpClient.layerUndici)),
   "HttpClientTransport over fetch": transport(Layer.provide(HttpClientTransport.layer, NodeHttpClient.layerFetch))
 }
 
-const measure = async (run: Run, origin: string, requests: number, concurrency: number) => {
-  const cpuBefore = process.cpuUsage()
-  const startedAt = performance.now()
-  await run(origin, requests, concurrency)
-  const cpu = process.cpuUsage(cpuBefore)
-  return {
-    cpuMicros: (cpu.user + cpu.system) / requests,
-    perSecond: (requests * 1_000) / (performance.now() - startedAt)
-  }
-}
+const nameOf = (way: string, connections: number) => `${way}, ${connections} connections`
 
-const main = async () => {
-  const requests = Number(process.argv[2] ?? 20_000)
-  const concurrency = Number(process.argv[3] ?? 64)
-  const server = fork(fileURLToPath(import.meta.url), ["--serve"])
-  try {
-    const origin = String((await once(server, "message"))[0])
-    const best: Record<string, Awaited<ReturnType<typeof measure>>> = {}
-    for (let round = 0; round < 3; round++) {
-      for (const [name, run] of Object.entries(ways)) {
-        const result = await measure(run, origin, requests, concurrency)
-        if (result.cpuMicros < (best[name]?.cpuMicros ?? Number.POSITIVE_INFINITY)) best[name] = result
+const cases = CONNECTIONS.flatMap((connections) =>
+  Object.entries(WAYS).map(
+    ([name, way]): Case<Context> => ({
+      name: nameOf(name, connections),
+      group: `${connections} connections`,
+      isBaseline: name === BARE,
+      run: ({ context, quick }) => {
+        const requests = quick ? QUICK_REQUESTS : REQUESTS
+        return measure(async () => {
+          const done = await way(wire(context.url), requests, connections)
+          if (done !== requests) throw new Error(`${done} of ${requests} are answered`)
+          return done
+        })
       }
-    }
-    const floor = Math.min(...Object.values(best).map(({ cpuMicros }) => cpuMicros))
-    console.log(`${requests} requests, ${concurrency} at once`)
-    for (const [name, { cpuMicros, perSecond }] of Object.entries(best)) {
-      const ratio = (cpuMicros / floor).toFixed(2)
-      console.log(`${name.padEnd(34)}${cpuMicros.toFixed(1)} us CPU  ${ratio}x  ${Math.round(perSecond)}/s`)
-    }
-  } finally {
-    server.disconnect()
-  }
-}
+    })
+  )
+)
 
-if (process.argv[2] === "--serve") serve()
-else await main()
+export const benchmark: Benchmark<Context> = {
+  name: "transport",
+  workload: "100,000 requests over 64 and 256 keep-alive connections to nginx",
+  operation: "request",
+  setup: async () => {
+    const nginx = await startNginx()
+    return { context: { url: nginx.plainUrl }, close: nginx.close }
+  },
+  cases,
+  targets: [
+    {
+      claim: "with 64 connections at least 0.8 x the rate of bare undici",
+      figure: (summary) => summary.ratio(nameOf(OURS, 64), nameOf(BARE, 64)),
+      atLeast: 0.8
+    }
+  ]
+}
