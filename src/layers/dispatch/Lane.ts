@@ -68,8 +68,10 @@ export class Lane<Request, Response, Error> implements Candidate {
   private own: Throttle
   private readonly units: UnitThrottle<Request, Response, Error> | undefined
   private readonly latency: PeakEwma | undefined
-  /** Opened when a running job ends: it may have given units back. */
-  private readonly ended = Latch.makeUnsafe()
+  /** Opened when the delay that the lane's fiber sleeps for may be another now, or nobody's. */
+  private readonly changed = Latch.makeUnsafe()
+  /** A latch resumes on its opener's stack, in the middle of a step of the pool: the fiber goes on after that. */
+  private readonly whenChanged = Effect.andThen(this.changed.await, Effect.yieldNow)
 
   private isOpen = true
   private concurrency: number
@@ -177,6 +179,7 @@ export class Lane<Request, Response, Error> implements Candidate {
     job.state = "ended"
     this.queueLen--
     this.tombstones++
+    if (job === this.held) this.changed.openUnsafe()
     if (this.queueLen === 0 || this.tombstones > this.settings.queueCapacity) this.compact()
     this.listener.onChange(this.index)
   }
@@ -191,7 +194,7 @@ export class Lane<Request, Response, Error> implements Candidate {
     if (exit !== undefined) this.count(exit)
     if (this.units !== undefined && job.reservations !== undefined) {
       this.units.settle(this.now(), job.reservations, actual)
-      this.ended.openUnsafe()
+      this.changed.openUnsafe()
     }
     // A failure may be quick: taken for good news, it would draw more.
     if (this.latency !== undefined && exit?._tag === "Success") {
@@ -217,6 +220,7 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.held = undefined
     this.queueLen = 0
     this.tombstones = 0
+    this.changed.openUnsafe()
     this.listener.onChange(this.index)
     return jobs
   }
@@ -229,6 +233,7 @@ export class Lane<Request, Response, Error> implements Candidate {
   /** Sets the most jobs in flight, between 1 and the lane's own `concurrency`; running ones go on. */
   setConcurrency(limit: number): void {
     this.concurrency = Math.min(Math.max(1, Math.floor(limit)), this.settings.concurrency)
+    this.changed.openUnsafe()
     this.giveTurns()
     this.listener.onChange(this.index)
   }
@@ -236,6 +241,7 @@ export class Lane<Request, Response, Error> implements Candidate {
   setLimits(limits: RateLimits): void {
     this.own = new Throttle(limits)
     this.isTimeless = this.isUnlimited && this.latency === undefined
+    this.changed.openUnsafe()
   }
 
   /** Gives turns to the jobs that a limit delays, for ever. */
@@ -322,7 +328,7 @@ export class Lane<Request, Response, Error> implements Candidate {
         if (this.delay(now, job.request) > 0) return
         const delay = this.shared.delay(now)
         if (delay === 0) return this.grantByFiber(job, now)
-        yield* pause(delay)
+        yield* this.sleep(delay)
       }
     },
     (grant) =>
@@ -342,12 +348,10 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.listener.onRoom(this.index)
   }
 
-  /** Until the delay is over, or a running job has ended when only that can help. */
+  /** Until the delay is over or may be another: a job that waited for it is gone, a limit is lifted, units came back. */
   private sleep(delay: number): Effect.Effect<void> {
-    const timer = Number.isFinite(delay) ? pause(delay) : Effect.never
-    if (this.units === undefined) return timer
-    this.ended.closeUnsafe()
-    return Effect.raceFirst(timer, this.ended.await)
+    this.changed.closeUnsafe()
+    return Effect.raceFirst(Number.isFinite(delay) ? pause(delay) : Effect.never, this.whenChanged)
   }
 
   /** The queued job whose turn is next; `undefined` when there is none, or no slot for it. */

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { make, makePool } from "../../../src/layers/dispatch/Dispatcher.ts"
+import type { RateLimits } from "../../../src/services/Dispatcher.ts"
 import { Gates, settle } from "./Gates.ts"
 
 const gated = (...workers: ReadonlyArray<{ readonly name: string; readonly priority?: number }>) =>
@@ -197,6 +198,102 @@ describe("unit limits", () => {
         }
       ]
     })
+})
+
+describe("the delay of a limit", () => {
+  const limited = (limits: RateLimits) =>
+    make({ workers: [{ name: "a", limits, handler: (job: number) => Effect.succeed(job) }] })
+
+  it.effect("is over for the jobs that wait for it when the limit is lifted", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* limited({ requestsPerMinute: 1 })
+      yield* dispatcher.submit(1)
+      const waiting = yield* Effect.forkChild(dispatcher.submit(2))
+      yield* settle
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* dispatcher.control("a")!.setLimits({})
+      yield* settle
+      assert.deepStrictEqual(waiting.pollUnsafe(), Exit.succeed(2))
+    })
+  )
+
+  it.effect("is not waited for by the queue of a worker that was closed, relieved and opened", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* limited({ requestsPerMinute: 1 })
+      const control = dispatcher.control("a")!
+      yield* dispatcher.submit(1)
+      const waiting = yield* Effect.forkChild(dispatcher.submit(2))
+      yield* settle
+      yield* control.setOpen(false)
+      yield* control.setLimits({})
+      yield* control.setOpen(true)
+      yield* settle
+      assert.deepStrictEqual(waiting.pollUnsafe(), Exit.succeed(2))
+    })
+  )
+
+  it.effect("still holds when a limit gives way to another", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* limited({ requestsPerMinute: 1 })
+      yield* dispatcher.submit(1)
+      const waiting = yield* Effect.forEach([2, 3], (job) => Effect.forkChild(dispatcher.submit(job)))
+      yield* settle
+      yield* dispatcher.control("a")!.setLimits({ requestsPerSecond: 1 })
+      yield* settle
+      assert.deepStrictEqual(waiting[0]!.pollUnsafe(), Exit.succeed(2))
+      assert.isUndefined(waiting[1]!.pollUnsafe())
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      assert.deepStrictEqual(waiting[1]!.pollUnsafe(), Exit.succeed(3))
+    })
+  )
+
+  it.effect("is not waited for by those behind a job that was given up", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* make({
+        workers: [
+          {
+            name: "a",
+            handler: (units: number) => Effect.succeed(units),
+            unitLimits: [{ perMinute: 1_000, estimate: (units) => units, actual: (_, units) => units }]
+          }
+        ]
+      })
+      yield* dispatcher.submit(100)
+      const large = yield* Effect.forkChild(dispatcher.submit(950))
+      const small = yield* Effect.forkChild(dispatcher.submit(10))
+      yield* settle
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      assert.isUndefined(small.pollUnsafe())
+      yield* Fiber.interrupt(large)
+      yield* settle
+      assert.deepStrictEqual(small.pollUnsafe(), Exit.succeed(10))
+    })
+  )
+
+  it.effect("of the pool leaves no place in its line to a worker that was closed", () =>
+    Effect.gen(function* () {
+      const gates = new Gates()
+      const dispatcher = yield* make({
+        limits: { requestsPerMinute: 1 },
+        workers: ["a", "b"].map((name) => ({ name, handler: gates.handler(name) }))
+      })
+      yield* Effect.forkChild(dispatcher.submit(1, { exclude: new Set(["b"]) }))
+      for (const job of [2, 3]) yield* Effect.forkChild(dispatcher.submit(job, { exclude: new Set(["b"]) }))
+      yield* settle
+      yield* Effect.forkChild(dispatcher.submit(4, { exclude: new Set(["a"]) }))
+      yield* settle
+      yield* dispatcher.control("a")!.setOpen(false)
+      yield* settle
+      yield* TestClock.adjust("70 seconds")
+      yield* settle
+      assert.deepStrictEqual(
+        gates.starts.map((start) => start.job),
+        [1, 4]
+      )
+    })
+  )
 })
 
 describe("p2c-ewma", () => {
