@@ -1,4 +1,5 @@
 /** What a child does: it sends the rows that its parent gives, over its share of the limits, and hands back their lines. */
+
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,7 @@ import { Journal } from "../../../domain/batch/Journal.ts"
 import { RowReader } from "../../../domain/batch/RowReader.ts"
 import { Tally } from "../../../domain/batch/Tally.ts"
 import { Unsaid } from "../../../domain/batch/Unsaid.ts"
+import * as SentConfig from "../../../domain/config/SentConfig.ts"
 import { countsOf } from "../../../domain/genai/MergeStats.ts"
 import * as DispatchedGenAiClient from "../../genai/DispatchedGenAiClient.ts"
 import { Spending } from "../../genai/Spending.ts"
@@ -18,7 +20,6 @@ import * as ChildReader from "./ChildReader.ts"
 import type { ParentMessage, Start } from "./Messages.ts"
 import { ParentChannel } from "./ParentChannel.ts"
 import * as ResultCollector from "./ResultCollector.ts"
-import * as SentConfig from "./SentConfig.ts"
 
 /** How often the parent is told the endpoints' figures. */
 export const STATS_EVERY = "250 millis"

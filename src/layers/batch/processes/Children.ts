@@ -1,4 +1,5 @@
 /** The processes that send the rows of a run, together: who has which rows, and what becomes of those of one that dies. */
+
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -8,6 +9,7 @@ import { type ChunkLines, RowChunk } from "../../../domain/batch/RowChunk.ts"
 import type { Tally } from "../../../domain/batch/Tally.ts"
 import { Unsaid } from "../../../domain/batch/Unsaid.ts"
 import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
+import * as SentConfig from "../../../domain/config/SentConfig.ts"
 import type { EndpointStats } from "../../../domain/genai/EndpointStats.ts"
 import { merge, unused } from "../../../domain/genai/MergeStats.ts"
 import type { BatchOptions } from "../../../services/BatchRunner.ts"
@@ -16,7 +18,6 @@ import type { ResultWriters } from "../ResultFiles.ts"
 import { Child, type ChildEvents } from "./Child.ts"
 import { neediest } from "./Dealer.ts"
 import type { ChildMessage, ParentMessage, Results } from "./Messages.ts"
-import * as SentConfig from "./SentConfig.ts"
 
 export interface ChildrenOptions {
   /** The script of this program. */

@@ -1,11 +1,12 @@
 /** What the process that has the files and those that send the rows tell each other. */
+
 import type { ChunkLines } from "../../../domain/batch/RowChunk.ts"
 import type { TallyCounts } from "../../../domain/batch/Tally.ts"
 import type { UnsaidFields } from "../../../domain/batch/Unsaid.ts"
+import type { SentConfig } from "../../../domain/config/SentConfig.ts"
 import type { EndpointCounts } from "../../../domain/genai/MergeStats.ts"
 import type { BatchOptions } from "../../../services/BatchRunner.ts"
 import type { Amounts, Spent } from "../../genai/Spending.ts"
-import type { SentConfig } from "./SentConfig.ts"
 
 /** The first argument of a process that sends rows for another one; nothing that users type. */
 export const CHILD_ARGUMENT = "--send-rows-for-parent"

@@ -1,4 +1,5 @@
 /** The main program of a process that serves: ends when its parent says so, or with it. */
+
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -8,9 +9,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import * as ProcessShares from "../../../domain/config/ProcessShares.ts"
+import * as SentConfig from "../../../domain/config/SentConfig.ts"
 import { endpointsOf } from "../../../domain/telemetry/ProcessFigures.ts"
 import { HttpService } from "../../../services/HttpService.ts"
-import * as SentConfig from "../../batch/processes/SentConfig.ts"
 import * as Assembly from "../Assembly.ts"
 import type { Begin } from "./Messages.ts"
 import { ParentLink } from "./ParentLink.ts"

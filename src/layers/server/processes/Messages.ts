@@ -1,6 +1,6 @@
 /** What the process that supervises a service and those that serve tell each other. */
+import type { SentConfig } from "../../../domain/config/SentConfig.ts"
 import type { ProcessFigures } from "../../../domain/telemetry/ProcessFigures.ts"
-import type { SentConfig } from "../../batch/processes/SentConfig.ts"
 import type { SentServer } from "./SentServer.ts"
 
 /** The first argument of a process that serves for another one; nothing that users type. */

@@ -5,6 +5,7 @@
  * (`node:cluster`; sharing the socket, or one socket each with SO_REUSEPORT, spread 64 connections over two processes as
  * unevenly as 43 to 22). It counts the requests of API keys, puts the figures together, and replaces processes that die.
  */
+
 import cluster from "node:cluster"
 import { createServer } from "node:net"
 import * as Clock from "effect/Clock"
@@ -13,12 +14,12 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
+import * as SentConfig from "../../../domain/config/SentConfig.ts"
 import type { ServerConfig } from "../../../domain/config/ServerConfig.ts"
 import type { EndpointStats } from "../../../domain/genai/EndpointStats.ts"
 import { KeyRates } from "../../../domain/server/KeyRates.ts"
 import * as ProcessFigures from "../../../domain/telemetry/ProcessFigures.ts"
 import { HttpService, HttpServiceError } from "../../../services/HttpService.ts"
-import * as SentConfig from "../../batch/processes/SentConfig.ts"
 import { ADMITTED, type Begin, CHILD_ARGUMENT, type ChildMessage } from "./Messages.ts"
 import * as SentServer from "./SentServer.ts"
 import { ServiceProcess } from "./ServiceProcess.ts"

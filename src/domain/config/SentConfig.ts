@@ -5,7 +5,7 @@
  * Why the child does not load it by itself: a file may change meanwhile, and one like `<(command)` can be read only once.
  */
 import * as Redacted from "effect/Redacted"
-import type { DispatcherConfig, EndpointConfig } from "../../../domain/config/DispatcherConfig.ts"
+import type { DispatcherConfig, EndpointConfig } from "./DispatcherConfig.ts"
 
 interface SentEndpoint extends Omit<EndpointConfig, "baseUrl" | "apiKey"> {
   readonly baseUrl: string
