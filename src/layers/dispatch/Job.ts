@@ -2,7 +2,9 @@
 import * as Effect from "effect/Effect"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { Tier } from "../../domain/dispatch/Selection.ts"
+import type { Remaining } from "./Exclusions.ts"
 import type { Reservations } from "./Throttle.ts"
+import type { WaitingLine } from "./WaitingLines.ts"
 
 /**
  * `new` -> `waiting` for room in a queue -> `queued` in a lane -> `granted` its turn -> `running` -> `ended`, of which all
@@ -25,6 +27,12 @@ export class Job<Request> {
   order = 0
   /** Which lanes it may go to, from its own point of view. */
   tier: (index: number) => Tier
+  /** The lanes that may take it, whatever it would rather have; `undefined` when any may. */
+  lanes: Remaining | undefined = undefined
+  /** The line in which it waits for room, and its neighbours there. */
+  line: WaitingLine<Request> | undefined = undefined
+  previous: Job<Request> | undefined = undefined
+  next: Job<Request> | undefined = undefined
   /** The lane that it is bound to by its session; `undefined` when any will do. */
   pinned: number | undefined = undefined
   /** The session that moves with the job when another lane than its favourite gives the turn; `undefined`: none does. */

@@ -58,8 +58,6 @@ export class Lane<Request, Response, Error> implements Candidate {
   readonly handler: Handler<Request, Response, Error>
   /** Set by the pool, which is made of lanes. */
   listener: LaneListener<Request> = { onChange: ignore, onRoom: ignore, onGrant: ignore }
-  /** Jobs pinned to this lane that wait for room in its queue, oldest first. */
-  readonly waiting = new Set<Job<Request>>()
 
   private readonly settings: LaneSettings<Request, Response, Error>
   private readonly clock: Clock.Clock

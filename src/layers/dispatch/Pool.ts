@@ -13,6 +13,7 @@ import { Job } from "./Job.ts"
 import type { Lane, LaneListener } from "./Lane.ts"
 import { priorityGroups, type Settings } from "./Options.ts"
 import type { ActualUnits } from "./Throttle.ts"
+import { WaitingLines } from "./WaitingLines.ts"
 import { WakeList } from "./WakeList.ts"
 
 /** Which lanes a job may go to, and how gladly; see `Selection`. */
@@ -25,8 +26,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private readonly affinity: Affinity | undefined
   private readonly selector: Selector
   private readonly exclusions: Exclusions
-  /** Jobs that any lane may take, waiting for room, oldest first. */
-  private waiting = new Set<Job<Request>>()
+  private readonly waiting: WaitingLines<Request>
   /** The priority group of each lane, the higher the better. */
   private readonly groups: ReadonlyArray<number>
   private readonly anyLane: Tiers
@@ -49,6 +49,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     this.lanes = lanes
     this.affinity = affinity
     this.selector = selector
+    this.waiting = new WaitingLines(lanes.length)
     this.exclusions = new Exclusions(lanes.map((lane) => lane.name))
     this.groups = priorityGroups(settings.lanes)
     const tiers = this.groups.map((group) => tierOf(group, false))
@@ -123,7 +124,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       errors: sum((worker) => worker.errors),
       completed: sum((worker) => worker.completed),
       interrupted: sum((worker) => worker.interrupted),
-      waiting: this.lanes.reduce((total, lane) => total + lane.waiting.size, this.waiting.size)
+      waiting: this.waiting.size
     }
   }
 
@@ -168,10 +169,9 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   /** A lane has room: those that waited longest move into its queue. */
   private fill(lane: Lane<Request, Response, Error>): void {
     while (lane.hasRoom) {
-      const job = this.nextWaiting(lane)
+      const job = this.waiting.next(lane.index)
       if (job === undefined) return
-      lane.waiting.delete(job)
-      this.waiting.delete(job)
+      this.waiting.remove(job)
       // The policy keeps the books for `weighted`; for a pinned job it has no choice.
       const chosen = job.pinned === undefined ? this.select(job.tier) : lane.index
       ;(this.lanes[chosen] ?? lane).enqueue(job)
@@ -185,13 +185,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
 
   /** Closes a lane; its queued jobs go to others, ahead of those that came later. */
   private evict(lane: Lane<Request, Response, Error>): void {
-    const jobs = lane.close()
-    const pinned = jobs.filter((job) => job.pinned !== undefined)
-    for (const job of [...pinned, ...lane.waiting]) {
-      lane.waiting.delete(job)
-      lane.waiting.add(job)
-    }
-    this.waiting = new Set([...jobs.filter((job) => job.pinned === undefined), ...this.waiting])
+    this.waiting.restore(lane.close())
     for (const other of this.lanes) this.fill(other)
   }
 
@@ -232,7 +226,6 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     job.order = this.arrivals++
     job.state = "waiting"
     if (lane !== undefined) lane.enqueue(job)
-    else if (job.pinned !== undefined) this.lanes[job.pinned]!.waiting.add(job)
     else this.waiting.add(job)
     return undefined
   }
@@ -240,19 +233,18 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   /** A closed lane is not full: as many jobs may wait for it to open as its queue would hold. */
   private mayStandBy(job: Job<Request>, options: SubmitOptions | undefined): boolean {
     let places = 0
-    let waiting = this.waiting.size
     for (const lane of this.lanes) {
-      waiting += lane.waiting.size
       const isOther = job.pinned !== undefined && job.pinned !== lane.index
       if (!isOther && options?.exclude?.has(lane.name) !== true) places += lane.standbyCapacity
     }
-    return waiting < places
+    return this.waiting.size < places
   }
 
   /** The lane for a job with options: -1 when none has room, `NOBODY` when none may ever have it. */
   private choose(job: Job<Request>, options: SubmitOptions): number {
     const remaining = options.exclude?.size ? this.exclusions.remaining(options.exclude) : undefined
     if (remaining?.members.length === 0) return NOBODY
+    job.lanes = remaining
     const { session, avoid } = options
     if (session !== undefined && this.affinity !== undefined) {
       const pinned = this.affinity.laneOf(session, this.assign)
@@ -323,7 +315,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   ): void {
     const lane = this.lanes[job.lane]!
     lane.release(job, exit, actual)
-    if (this.waiting.size > 0 || lane.waiting.size > 0) this.fill(lane)
+    if (this.waiting.size > 0) this.fill(lane)
   }
 
   /** Takes a job out of wherever it waits. */
@@ -333,8 +325,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       return
     }
     job.state = "ended"
-    this.waiting.delete(job)
-    if (job.pinned !== undefined) this.lanes[job.pinned]!.waiting.delete(job)
+    this.waiting.remove(job)
   }
 
   private end(): void {
@@ -345,18 +336,11 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
 
   /** Fails all jobs that have not been granted their turn. */
   private discard(): void {
-    const jobs = [...this.waiting, ...this.lanes.flatMap((lane) => [...lane.waiting, ...lane.queued()])]
+    const jobs = [...this.waiting.all(), ...this.lanes.flatMap((lane) => lane.queued())]
     for (const job of jobs) {
       this.remove(job)
       this.wakeList.add(job, Effect.fail(rejected(new Draining({}))))
     }
-  }
-
-  private nextWaiting(lane: Lane<Request, Response, Error>): Job<Request> | undefined {
-    const pinned = first(lane.waiting, () => true)
-    const any = first(this.waiting, (job) => job.tier(lane.index) > 0)
-    if (pinned === undefined || any === undefined) return pinned ?? any
-    return pinned.order < any.order ? pinned : any
   }
 
   /** The best lane with room; -1 when there is none. */
@@ -411,8 +395,3 @@ const withDeadline = <A, E, R>(
 }
 
 const rejected = (reason: DispatchError["reason"]): DispatchError => new DispatchError({ reason })
-
-const first = <A>(values: Iterable<A>, accept: (value: A) => boolean): A | undefined => {
-  for (const value of values) if (accept(value)) return value
-  return undefined
-}
