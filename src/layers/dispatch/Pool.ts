@@ -13,7 +13,7 @@ import { Job } from "./Job.ts"
 import type { Lane, LaneListener } from "./Lane.ts"
 import { priorityGroups, type Settings } from "./Options.ts"
 import type { ActualUnits } from "./Throttle.ts"
-import { WaitingLines } from "./WaitingLines.ts"
+import { mayGoTo, WaitingLines } from "./WaitingLines.ts"
 import { WakeList } from "./WakeList.ts"
 
 /** Which lanes a job may go to, and how gladly; see `Selection`. */
@@ -217,7 +217,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
     const index = options === undefined ? this.best() : this.choose(job, options)
     if (index === NOBODY) return rejected(new NoWorker({}))
-    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail" && !this.mayStandBy(job, options)) {
+    if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail" && !this.mayStandBy(job)) {
       return rejected(new QueueFull({}))
     }
     this.active++
@@ -231,13 +231,15 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   }
 
   /** A closed lane is not full: as many jobs may wait for it to open as its queue would hold. */
-  private mayStandBy(job: Job<Request>, options: SubmitOptions | undefined): boolean {
+  private mayStandBy(job: Job<Request>): boolean {
     let places = 0
-    for (const lane of this.lanes) {
-      const isOther = job.pinned !== undefined && job.pinned !== lane.index
-      if (!isOther && options?.exclude?.has(lane.name) !== true) places += lane.standbyCapacity
+    const closed: Array<number> = []
+    for (const { index, standbyCapacity } of this.lanes) {
+      if (standbyCapacity === 0 || !mayGoTo(job, index)) continue
+      places += standbyCapacity
+      closed.push(index)
     }
-    return this.waiting.size < places
+    return places > 0 && this.waiting.countFor(closed) < places
   }
 
   /** The lane for a job with options: -1 when none has room, `NOBODY` when none may ever have it. */

@@ -8,6 +8,10 @@
 import type { Remaining } from "./Exclusions.ts"
 import type { Job } from "./Job.ts"
 
+/** Whether the lane may take the job, with room or without. */
+export const mayGoTo = <Request>(job: Job<Request>, lane: number): boolean =>
+  job.pinned === undefined ? job.lanes === undefined || job.lanes.has[lane] === 1 : job.pinned === lane
+
 /** One line, oldest first by `order`. */
 export class WaitingLine<Request> {
   head: Job<Request> | undefined = undefined
@@ -107,6 +111,16 @@ export class WaitingLines<Request> {
       if (lanes.has[lane] === 1) oldest = older(oldest, line.head)
     }
     return oldest
+  }
+
+  /** How many jobs wait that at least one of the lanes may take. */
+  countFor(lanes: ReadonlyArray<number>): number {
+    let count = this.any.size
+    for (const lane of lanes) count += this.pinned[lane]!.size
+    for (const { lanes: own, line } of this.some.values()) {
+      if (lanes.some((lane) => own.has[lane] === 1)) count += line.size
+    }
+    return count
   }
 
   /** All jobs, line by line. */

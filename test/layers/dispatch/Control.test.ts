@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { DispatchError } from "../../../src/domain/dispatch/DispatchError.ts"
 import { make, makePool } from "../../../src/layers/dispatch/Dispatcher.ts"
 import type { RateLimits } from "../../../src/services/Dispatcher.ts"
 import { Gates, settle } from "./Gates.ts"
@@ -76,6 +77,34 @@ describe("a closed worker", () => {
         starts.slice(1).map((start) => start.worker),
         ["b", "b"]
       )
+    })
+  )
+})
+
+describe("submits that would rather fail than wait", () => {
+  it.effect("find the places of one closed worker free, however many wait for another", () =>
+    Effect.gen(function* () {
+      const gates = new Gates()
+      const dispatcher = yield* make({
+        onFull: "fail",
+        workers: ["a", "b"].map((name) => ({ name, concurrency: 1, queueCapacity: 2, handler: gates.handler(name) }))
+      })
+      const submit = (job: number, exclude: ReadonlyArray<string>) =>
+        Effect.tap(Effect.forkChild(dispatcher.submit(job, { exclude: new Set(exclude) })), () => settle)
+      for (const name of ["a", "b"]) yield* dispatcher.control(name)!.setOpen(false)
+      yield* submit(1, ["b"])
+      yield* submit(2, ["b"])
+      const refusedAtA = yield* submit(3, ["b"])
+      const waitsForB = yield* submit(4, ["a"])
+      const waitsForAny = yield* submit(5, [])
+      const refusedByAll = [yield* submit(6, []), yield* submit(7, ["a"])]
+      assert.isUndefined(waitsForB.pollUnsafe())
+      assert.isUndefined(waitsForAny.pollUnsafe())
+      for (const refused of [refusedAtA, ...refusedByAll]) {
+        const error = yield* Effect.flip(Fiber.join(refused))
+        assert.strictEqual(error instanceof DispatchError && error.reason._tag, "QueueFull")
+      }
+      assert.strictEqual((yield* dispatcher.metrics).waiting, 4)
     })
   )
 })

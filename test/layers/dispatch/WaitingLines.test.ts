@@ -64,6 +64,11 @@ describe("waiting lines", () => {
         for (let index = 0; index < LANES; index++) {
           assert.strictEqual(lines.next(index)?.order, waiting.find((job) => mayTake(index, job))?.order)
         }
+        const some = [...new Set([lane, pick % LANES])]
+        assert.strictEqual(
+          lines.countFor(some),
+          waiting.filter((job) => some.some((index) => mayTake(index, job))).length
+        )
       }
       const orders = lines.all().map((job) => job.order)
       assert.deepStrictEqual(
