@@ -26,6 +26,8 @@ const LEASE_MS = 15_000
 const RENEW = "5 seconds"
 /** How often jobs are looked for that other instances accepted or gave back. */
 const POLL = "1 second"
+/** How long a job stays here that the client refuses to take, before it is given back to be tried again. */
+const REFUSED = "5 seconds"
 /** Most jobs taken up in one transaction. */
 const MOST_AT_ONCE = 500
 
@@ -177,9 +179,8 @@ export class JobRunner {
     const { claim, watch } = running
     return Effect.flatMap(runJob(this.options, claim.job, watch), (end) => {
       if (end.status !== "GivenBack") return this.end(running, end)
-      // The client goes down before this does: to take up more would only be to give it back.
-      this.isStopped = true
-      return this.release(running)
+      // What one job meets says nothing of the others. If the client does go down before this, jobs come and go slowly.
+      return Effect.andThen(this.isStopped ? Effect.void : Effect.sleep(REFUSED), this.release(running))
     }).pipe(
       Effect.onInterrupt(() => (running.isLost ? Effect.void : this.release(running))),
       Effect.ensuring(Effect.sync(() => this.leave(running)))

@@ -285,17 +285,39 @@ describe.each(["memory", "SQLite"] as const)("jobs in %s", (place) => {
       })
     )
 
-    it.effect("gives a job back that a draining client refuses, instead of failing it", () =>
+    it.effect("gives a job back that the client refuses, instead of failing it, and goes on with the others", () =>
       Effect.gen(function* () {
+        let refusals = 0
         const { jobs } = yield* instance({
+          memory: yield* keep(),
+          generate: (request) =>
+            asked(request) === "refused" && refusals++ === 0
+              ? Effect.fail(failure(new Rejected({ cause: "Draining" })))
+              : Effect.succeed(answer("done"))
+        })
+        const { job: refused } = yield* jobs.submit(job("refused"))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(refusals, 1)
+        const { job: other } = yield* jobs.submit(job("other"))
+        assert.strictEqual((yield* ended(jobs, other.id)).status, "Completed")
+        yield* TestClock.adjust("10 seconds")
+        const now = yield* jobs.get("me", refused.id)
+        assert.strictEqual(now.status, "Completed")
+        assert.strictEqual(now.runs, 2)
+      })
+    )
+
+    it.effect("gives a job that the client refuses back at once when it shuts down", () =>
+      Effect.gen(function* () {
+        const { jobs, scope, store } = yield* instance({
           memory: yield* keep(),
           generate: () => Effect.fail(failure(new Rejected({ cause: "Draining" })))
         })
         const { job: accepted } = yield* jobs.submit(job("x"))
-        yield* TestClock.adjust("5 seconds")
-        const now = yield* jobs.get("me", accepted.id)
-        assert.strictEqual(now.status, "Pending")
-        assert.strictEqual(now.runs, 1)
+        yield* TestClock.adjust("1 second")
+        yield* Scope.close(scope, Exit.void)
+        const now = Option.getOrThrow(yield* store.get(accepted.id))
+        assert.deepStrictEqual([now.status, now.runs], ["Pending", 1])
       })
     )
   })
