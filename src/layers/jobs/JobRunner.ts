@@ -191,12 +191,13 @@ export class JobRunner {
    * Tried until the store has it: an answer is not lost because the store is away for a while. Each try is made to its end,
    * so that a shutdown does not throw away an answer that is there.
    */
-  private end({ claim, watch }: Running, outcome: JobOutcome): Effect.Effect<void> {
+  private end(running: Running, outcome: JobOutcome): Effect.Effect<void> {
+    const { claim } = running
     return Effect.suspend(() => {
       const nowMs = this.now()
       const told = (isEnd: boolean): void => {
         if (isEnd) this.rate.add(nowMs)
-        watch.end(isEnd ? ended(claim.job, outcome, nowMs) : undefined)
+        this.tell(running, isEnd ? ended(claim.job, outcome, nowMs) : undefined)
       }
       return Effect.uninterruptible(Effect.map(this.commit({ ...held(claim), outcome, nowMs }), told)).pipe(
         Effect.tapError((error) =>
@@ -208,22 +209,28 @@ export class JobRunner {
     })
   }
 
-  private release({ claim, watch }: Running): Effect.Effect<void> {
+  private release(running: Running): Effect.Effect<void> {
+    const { claim } = running
     return this.options.store.release([held(claim)]).pipe(
       Effect.catch((error) =>
         Effect.logWarning(`Job ${claim.job.id} is not given back before its lease ends: ${error.message}`)
       ),
-      Effect.andThen(Effect.sync(() => watch.end(waitsAgain(claim.job))))
+      Effect.andThen(Effect.sync(() => this.tell(running, waitsAgain(claim.job))))
     )
   }
 
   private leave(running: Running): void {
     const { claim, watch } = running
     const { id } = claim.job
-    if (running.isLost) watch.end(undefined)
+    if (running.isLost) this.tell(running, undefined)
     this.options.watches.leave(id, watch)
     if (this.running.get(id) === running) this.running.delete(id)
     if (this.hasMore || this.isStopped) this.wake()
+  }
+
+  /** What became of the run. A later run of the same job, which has its watch now, is told nothing by this one. */
+  private tell(running: Running, job: Job | undefined): void {
+    if (this.running.get(running.claim.job.id) === running) running.watch.end(job)
   }
 
   private lose(running: Running): void {

@@ -323,6 +323,35 @@ describe.each(["memory", "SQLite"] as const)("jobs in %s", (place) => {
   })
 
   describe("several instances", () => {
+    it.effect("knows that a job runs here when its lost run ends after the next one has begun", () =>
+      Effect.gen(function* () {
+        const leave = yield* Deferred.make<void>()
+        let gets = 0
+        const { jobs, seen, store } = yield* instance({
+          memory: yield* keep(),
+          generate: () => Effect.onInterrupt(Effect.never, () => Deferred.await(leave)),
+          wrap: (store) => ({
+            ...store,
+            get: (id) => {
+              gets++
+              return store.get(id)
+            }
+          })
+        })
+        const { job: accepted } = yield* jobs.submit(job("x"))
+        yield* TestClock.adjust("1 second")
+        yield* Effect.forkChild(Stream.runDrain(jobs.events("me", accepted.id)))
+        assert.strictEqual(yield* store.recover({ nowMs: 1e9, own: false }), 1)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(seen.sent, 2)
+        yield* Deferred.succeed(leave, undefined)
+        yield* TestClock.adjust("1 second")
+        gets = 0
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(gets, 0, "its followers are told by the run, and need not ask the store")
+      })
+    )
+
     it.effect("drops a run whose job was taken over, and its end does not count", () =>
       Effect.gen(function* () {
         const memory = yield* keep()
