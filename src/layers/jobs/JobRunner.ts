@@ -100,24 +100,27 @@ export class JobRunner {
   )
 
   /** Keeps what runs here, and drops what no longer is this instance's. */
-  readonly renewals: Effect.Effect<never> = Effect.suspend(() => {
-    const claims = [...this.running.values()].filter(({ isLost }) => !isLost).map(({ claim }) => held(claim))
-    return claims.length === 0 ? Effect.void : this.renew(claims)
-  }).pipe(
+  readonly renewals: Effect.Effect<never> = Effect.suspend(() => this.renewAll).pipe(
     // What cannot be renewed now may be later; if it is taken over meanwhile, its end does not count.
     Effect.catch((error) => Effect.logWarning(`Jobs cannot be kept: ${error.message}`)),
     Effect.delay(RENEW),
     Effect.forever
   )
 
-  /** Takes back what crashed instances held. */
+  /**
+   * Takes back what crashed instances held. What runs here is kept first: its leases have ended too after an outage of the
+   * store, or when the clock was put forward, and its requests would be sent again.
+   */
   readonly recoveries: Effect.Effect<never> = Effect.suspend(() =>
-    Effect.tap(this.options.store.recover({ nowMs: this.now(), own: false }), (jobs) =>
-      Effect.sync(() => {
-        if (jobs > 0) this.wake()
-      })
+    // Not while jobs are being claimed: those are not among what runs yet.
+    this.claiming.withPermits(1)(
+      Effect.andThen(
+        this.renewAll,
+        Effect.suspend(() => this.options.store.recover({ nowMs: this.now(), own: false }))
+      )
     )
   ).pipe(
+    Effect.tap((jobs) => (jobs > 0 ? Effect.sync(() => this.wake()) : Effect.void)),
     Effect.catch((error) => Effect.logWarning(`Jobs of other instances cannot be taken over: ${error.message}`)),
     Effect.delay(LEASE_MS),
     Effect.forever
@@ -237,6 +240,11 @@ export class JobRunner {
     running.isLost = true
     running.fiber?.interruptUnsafe()
   }
+
+  private readonly renewAll: Effect.Effect<void, JobStoreError> = Effect.suspend(() => {
+    const claims = [...this.running.values()].filter(({ isLost }) => !isLost).map(({ claim }) => held(claim))
+    return claims.length === 0 ? Effect.void : this.renew(claims)
+  })
 
   private renew(claims: ReadonlyArray<Held>): Effect.Effect<void, JobStoreError> {
     return Effect.map(this.options.store.renew(claims, this.now() + LEASE_MS), (lost) => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Result, Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Option, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { InvalidRequest, Rejected } from "../../../src/domain/genai/GenAiError.ts"
 import { isEnded, type JobId } from "../../../src/domain/jobs/Job.ts"
@@ -349,6 +349,27 @@ describe.each(["memory", "SQLite"] as const)("jobs in %s", (place) => {
         gets = 0
         yield* TestClock.adjust("10 seconds")
         assert.strictEqual(gets, 0, "its followers are told by the run, and need not ask the store")
+      })
+    )
+
+    it.effect("keeps what it runs through an outage of the store that is longer than a lease", () =>
+      Effect.gen(function* () {
+        const clock = yield* Clock.Clock
+        const { jobs, seen } = yield* instance({
+          memory: yield* keep(),
+          generate: () => Effect.never,
+          wrap: (store) => ({
+            ...store,
+            renew: (claims, until) =>
+              Effect.suspend(() =>
+                clock.currentTimeMillisUnsafe() < 29_900 ? Effect.fail(storeDown) : store.renew(claims, until)
+              )
+          })
+        })
+        const { job: accepted } = yield* jobs.submit(job("x"))
+        yield* TestClock.adjust("60 seconds")
+        assert.strictEqual((yield* jobs.get("me", accepted.id)).runs, 1)
+        assert.strictEqual(seen.sent, 1)
       })
     )
 
