@@ -88,13 +88,16 @@ export const make = Effect.fnUntraced(function* (
     createdAtMs: now()
   })
 
-  const outcome = (created: Created): Effect.Effect<{ readonly job: Job; readonly isNew: boolean }, Problem> => {
+  const outcome = (
+    id: JobId,
+    created: Created
+  ): Effect.Effect<{ readonly job: Job; readonly isNew: boolean }, Problem> => {
     switch (created._tag) {
       case "Created":
-        runner.wake()
-        return Effect.succeed({ job: created.job, isNew: true })
+      // A write that was made again, its first answer lost, finds its own job.
       case "Existing":
-        return Effect.succeed({ job: created.job, isNew: false })
+        if (created.job.status === "Pending") runner.wake()
+        return Effect.succeed({ job: created.job, isNew: created.job.id === id })
       case "Conflict":
         return Effect.fail(conflict)
       case "Full":
@@ -112,7 +115,7 @@ export const make = Effect.fnUntraced(function* (
       const problem = check(job)
       if (problem !== undefined) return yield* problem
       const spec = specOf(yield* ids.next, job)
-      return yield* outcome(yield* asked(create(spec)))
+      return yield* outcome(spec.id, yield* asked(create(spec)))
     }),
     get: Effect.fn("Jobs.get")(get),
     list: Effect.fn("Jobs.list")((owner, { before, limit, status }) =>

@@ -147,6 +147,28 @@ describe.each(["memory", "SQLite"] as const)("jobs in %s", (place) => {
       })
     )
 
+    it.effect("takes a job for new, and runs it at once, that is kept though its first try said otherwise", () =>
+      Effect.gen(function* () {
+        let isFirst = true
+        const { jobs, seen } = yield* instance({
+          memory: yield* keep(),
+          wrap: (store) => ({
+            ...store,
+            create: (specs, options) => {
+              if (!isFirst) return store.create(specs, options)
+              isFirst = false
+              return Effect.andThen(store.create(specs, options), store.create(specs, options))
+            }
+          })
+        })
+        const { isNew, job: accepted } = yield* jobs.submit(job("x"))
+        assert.isTrue(isNew)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(seen.sent, 1)
+        assert.strictEqual((yield* jobs.get("me", accepted.id)).status, "Completed")
+      })
+    )
+
     it.effect("gives the same job for the same idempotency key, and none for another request", () =>
       Effect.gen(function* () {
         const { jobs } = yield* instance({ memory: yield* keep() })
