@@ -52,6 +52,8 @@ export class JobRunner {
   private readonly claiming = Semaphore.makeUnsafe(1)
   private readonly running = new Map<JobId, Running>()
   private isStopped = false
+  /** What is given back together at the end of a shutdown; before that each is given back by itself. */
+  private leftOver: Array<Running> | undefined
   /** There were more jobs than free slots. */
   private hasMore = false
 
@@ -185,7 +187,7 @@ export class JobRunner {
       // What one job meets says nothing of the others. If the client does go down before this, jobs come and go slowly.
       return Effect.andThen(this.isStopped ? Effect.void : Effect.sleep(REFUSED), this.release(running))
     }).pipe(
-      Effect.onInterrupt(() => (running.isLost ? Effect.void : this.release(running))),
+      Effect.onInterrupt(() => (running.isLost ? Effect.void : this.handBack(running))),
       Effect.ensuring(Effect.sync(() => this.leave(running)))
     )
   }
@@ -213,12 +215,26 @@ export class JobRunner {
   }
 
   private release(running: Running): Effect.Effect<void> {
-    const { claim } = running
-    return this.options.store.release([held(claim)]).pipe(
-      Effect.catch((error) =>
-        Effect.logWarning(`Job ${claim.job.id} is not given back before its lease ends: ${error.message}`)
-      ),
-      Effect.andThen(Effect.sync(() => this.tell(running, waitsAgain(claim.job))))
+    return Effect.andThen(
+      this.releaseAll([running]),
+      Effect.sync(() => this.tell(running, waitsAgain(running.claim.job)))
+    )
+  }
+
+  private handBack(running: Running): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.leftOver === undefined) return this.release(running)
+      this.leftOver.push(running)
+      return Effect.void
+    })
+  }
+
+  private releaseAll(runs: ReadonlyArray<Running>): Effect.Effect<void> {
+    return this.options.store.release(runs.map(({ claim }) => held(claim))).pipe(
+      Effect.catch((error) => {
+        const ids = runs.map(({ claim }) => claim.job.id).join(", ")
+        return Effect.logWarning(`Jobs that are not given back before their leases end: ${error.message} (${ids})`)
+      })
     )
   }
 
@@ -265,9 +281,20 @@ export class JobRunner {
     })
   )
 
-  private readonly giveBack: Effect.Effect<void> = Effect.suspend(() =>
-    Fiber.interruptAll([...this.running.values()].flatMap(({ fiber }) => fiber ?? []))
-  )
+  /** In one transaction: a shutdown has little time, and a store that is slow or away takes it for each. */
+  private readonly giveBack: Effect.Effect<void> = Effect.suspend(() => {
+    const leftOver: Array<Running> = []
+    this.leftOver = leftOver
+    return Fiber.interruptAll([...this.running.values()].flatMap(({ fiber }) => fiber ?? [])).pipe(
+      Effect.andThen(Effect.suspend(() => (leftOver.length === 0 ? Effect.void : this.releaseAll(leftOver)))),
+      Effect.andThen(
+        Effect.sync(() => {
+          // Nothing is started any more, so no other run has their watches.
+          for (const { claim, watch } of leftOver) watch.end(waitsAgain(claim.job))
+        })
+      )
+    )
+  })
 }
 
 type Held = Pick<Claim, "run"> & { readonly id: JobId }

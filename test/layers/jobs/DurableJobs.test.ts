@@ -262,6 +262,29 @@ describe.each(["memory", "SQLite"] as const)("jobs in %s", (place) => {
       })
     )
 
+    it.effect("gives all back in one transaction", () =>
+      Effect.gen(function* () {
+        const releases: Array<number> = []
+        const { jobs, scope, seen } = yield* instance({
+          memory: yield* keep(),
+          generate: () => Effect.never,
+          wrap: (store) => ({
+            ...store,
+            release: (claims) => {
+              releases.push(claims.length)
+              return store.release(claims)
+            }
+          })
+        })
+        for (const text of ["a", "b", "c"]) yield* jobs.submit(job(text))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(seen.running, 3)
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(releases, [3])
+        assert.strictEqual((yield* jobs.counts).Pending, 3)
+      })
+    )
+
     it.effect(
       "tells followers of what is left to the next start, at once; those of what ends in time see its end",
       () =>
