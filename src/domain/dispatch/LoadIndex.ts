@@ -30,9 +30,15 @@ const FEW = 16
 /** Most subsets that are kept in order, each at the cost of the changes of its members; the others are looked through. */
 const MOST_SUBSETS = 64
 
+/** A subset is kept from this use on: a set that a caller makes for one request and its retries never gets there. */
+const USES_BEFORE_KEPT = 8
+
+/** A subset that was not used for so many changes of loads costs more than it spares, and is dropped. */
+const MOST_IDLE_CHANGES = 4_096
+
 interface Kept {
-  readonly subset: Subset
   readonly tournament: Tournament
+  /** The count of changes at its latest use. */
   usedAt: number
 }
 
@@ -45,10 +51,11 @@ export class LoadIndex {
   /** Due time of the latest choice: where the rotation is. */
   private time = 0
   private readonly all: Tournament
-  /** Subsets that were asked for once, and those asked for more often. */
-  private readonly seen = new WeakSet<Subset>()
+  /** How often the subsets that are not kept were used. */
+  private readonly uses = new WeakMap<Subset, number>()
   private readonly kept = new Map<Subset, Kept>()
-  private uses = 0
+  /** Changes of loads while subsets are kept: the time by which they go idle. */
+  private changes = 0
 
   /** Groups count from 0, the higher the better. All start without load and with room. */
   constructor(weights: ReadonlyArray<number>, groups: ReadonlyArray<number>) {
@@ -85,6 +92,11 @@ export class LoadIndex {
     return this.due[one]! < this.due[other]!
   }
 
+  /** How many subsets are kept in order, each at the cost of the changes of its members. */
+  get keptSubsets(): number {
+    return this.kept.size
+  }
+
   /** The best worker with room, -1 when there is none. */
   best(): number {
     const { winner } = this.all
@@ -101,29 +113,27 @@ export class LoadIndex {
 
   private bestMember(subset: Subset): number {
     if (subset.members.length <= FEW) return this.scan(subset.members)
-    const kept = this.kept.get(subset) ?? this.keep(subset)
-    if (kept === undefined) return this.scan(subset.members)
-    kept.usedAt = ++this.uses
-    return kept.tournament.winner
+    const kept = this.kept.get(subset)
+    if (kept !== undefined) {
+      kept.usedAt = this.changes
+      return kept.tournament.winner
+    }
+    const uses = (this.uses.get(subset) ?? 0) + 1
+    this.uses.set(subset, uses)
+    return uses < USES_BEFORE_KEPT ? this.scan(subset.members) : this.keep(subset).winner
   }
 
-  /** A subset that is asked for again is kept in order from now on; the one that was asked for longest ago makes place. */
-  private keep(subset: Subset): Kept | undefined {
-    if (!this.seen.has(subset)) {
-      this.seen.add(subset)
-      return undefined
-    }
+  /** Keeps the subset in order from now on; the one that was used longest ago makes place. */
+  private keep(subset: Subset): Tournament {
     if (this.kept.size === MOST_SUBSETS) {
-      const [oldest] = [...this.kept.values()].sort((a, b) => a.usedAt - b.usedAt)
-      if (oldest !== undefined) this.kept.delete(oldest.subset)
+      const [oldest] = [...this.kept].sort(([, a], [, b]) => a.usedAt - b.usedAt)
+      if (oldest !== undefined) this.kept.delete(oldest[0])
     }
-    const kept = {
-      subset,
-      tournament: new Tournament(subset.members, this.weights.length, this.better),
-      usedAt: this.uses
-    }
-    this.kept.set(subset, kept)
-    return kept
+    const tournament = new Tournament(subset.members, this.weights.length, this.better)
+    this.kept.set(subset, { tournament, usedAt: this.changes })
+    // Once dropped, it begins anew.
+    this.uses.delete(subset)
+    return tournament
   }
 
   private hasRoom(index: number): boolean {
@@ -154,6 +164,10 @@ export class LoadIndex {
   private changed(index: number): void {
     this.all.changed(index)
     if (this.kept.size === 0) return
-    for (const { tournament } of this.kept.values()) tournament.changed(index)
+    this.changes++
+    for (const [subset, { tournament, usedAt }] of this.kept) {
+      if (this.changes - usedAt > MOST_IDLE_CHANGES) this.kept.delete(subset)
+      else tournament.changed(index)
+    }
   }
 }

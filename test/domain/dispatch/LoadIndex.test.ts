@@ -85,6 +85,42 @@ describe("LoadIndex", () => {
     }
   })
 
+  const equals = (count: number): LoadIndex =>
+    new LoadIndex(
+      Array.from({ length: count }, () => 1),
+      Array.from({ length: count }, () => 0)
+    )
+
+  it("keeps no order for the subsets of single requests and their few retries", () => {
+    const index = equals(100)
+    // The best of all is in none of the subsets: each has to be looked through.
+    for (let worker = 1; worker < 100; worker++) index.set(worker, 1 + (worker % 7), true)
+    for (let request = 0; request < 1_000; request++) {
+      const subset = subsetOf(100, (worker) => worker !== 0 && worker !== request % 100)
+      for (let attempt = 0; attempt < 4; attempt++) assert.notStrictEqual(index.bestOf(subset), 0)
+    }
+    assert.strictEqual(index.keptSubsets, 0)
+  })
+
+  it("keeps the order of subsets that are used on and on, and lets go of those that are not any more", () => {
+    const index = equals(100)
+    for (let worker = 1; worker < 100; worker++) index.set(worker, 1, true)
+    const busy = subsetOf(100, (worker) => worker !== 0)
+    const once = Array.from({ length: 100 }, (_, at) => subsetOf(100, (worker) => worker > 20 && worker !== at))
+    const use = (subsets: ReadonlyArray<typeof busy>) => {
+      for (let time = 0; time < 20; time++) for (const subset of subsets) index.bestOf(subset)
+    }
+    use([busy, ...once])
+    assert.strictEqual(index.keptSubsets, 64)
+    for (let change = 0; change < 10_000; change++) {
+      index.set(1 + (change % 99), 1 + ((change * 31) % 50), true)
+      if (change % 10 === 0) index.bestOf(busy)
+    }
+    assert.strictEqual(index.keptSubsets, 1)
+    index.set(70, 0.5, true)
+    for (const subset of [busy, ...once.slice(0, 70)]) assert.strictEqual(index.bestOf(subset), 70)
+  })
+
   it("does not make up to a worker for the time in which it had no room", () => {
     const index = new LoadIndex([1, 1], [0, 0])
     const choose = (times: number): ReadonlyArray<number> => {
