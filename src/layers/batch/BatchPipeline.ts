@@ -140,8 +140,12 @@ export const make = Effect.fnUntraced(function* ({
   const order = new InOrder<Settled>(settle)
   const end = (admitted: Admitted, ending: Ending): void => {
     const settled = { admitted, ending }
-    if (options.ordered) order.put(admitted.number, settled)
-    else settle(settled)
+    if (!options.ordered) settle(settled)
+    else {
+      order.put(admitted.number, settled)
+      // Its line may have to wait, but its slot is free.
+      gate.look()
+    }
   }
 
   const admit = (line: RawLine): void => {

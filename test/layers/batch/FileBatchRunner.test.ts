@@ -12,6 +12,7 @@ import {
   failure,
   folder,
   type Generate,
+  indexOf,
   instant,
   question,
   range,
@@ -204,6 +205,27 @@ describe("a run", () => {
       })
     )
   }
+
+  it.live("in order goes on while its first row takes its time", () =>
+    Effect.gen(function* () {
+      const dir = yield* folder
+      writeFileSync(dir.input, rows(50))
+      const last = yield* Deferred.make<void>()
+      let running = 0
+      const client = clientOf((request) => {
+        running += 1
+        const asked = question(request)
+        const wait = asked === "question 0" ? Deferred.await(last) : Effect.yieldNow
+        return Effect.as(wait, answerTo(request)).pipe(
+          Effect.ensuring(Effect.sync(() => running--)),
+          Effect.tap(() => (asked === "question 49" ? Deferred.succeed(last, undefined) : Effect.void))
+        )
+      })
+      const room = { has: () => running < 2, watch: () => {} }
+      yield* withRunner({ ...client, room })(runToEnd({ ...dir.options, ordered: true, maxOutstanding: 100 }))
+      assert.deepStrictEqual(readLines(dir.save).map(indexOf), range(50))
+    })
+  )
 
   it.live("tells what is under way while it runs", () =>
     Effect.gen(function* () {
