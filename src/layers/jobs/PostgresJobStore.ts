@@ -111,7 +111,7 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
             : status === undefined
               ? rows(Statements.listOwner, before, limit, owner)
               : rows(Statements.listOwnerStatus, before, limit, owner, status),
-          JobRow.decodeAll
+          readable
         ),
 
       count: Effect.map(rows(Statements.count), (counted) => {
@@ -125,7 +125,8 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
 
       claim: ({ leaseUntilMs, limit, nowMs }) =>
         rows(Statements.claim, limit, instance, time(leaseUntilMs), time(nowMs)).pipe(
-          Effect.flatMap(JobRow.decodeAll),
+          // Outside of its transaction, which most claims do not need: until it is done, the lease holds what cannot be read.
+          Effect.flatMap(readableOr((ids) => rows(Statements.giveUp, ids, JobRow.unreadableOutcome(), time(nowMs)))),
           Effect.map((jobs): ReadonlyArray<Claim> => [...jobs].sort(byId).map((job) => ({ job, run: job.runs })))
         ),
 
@@ -186,7 +187,9 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
 
       dueWebhooks: ({ limit, nowMs, retryAtMs }) =>
         Effect.flatMap(rows(Statements.due, time(nowMs), limit, time(retryAtMs)), (due) =>
-          JobRow.decodeAll([...due].sort((a, b) => Number(a["due_at"]) - Number(b["due_at"]) || byId(a, b)))
+          readableOr((ids) => rows(Statements.giveUpWebhooks, ids))(
+            [...due].sort((a, b) => Number(a["due_at"]) - Number(b["due_at"]) || byId(a, b))
+          )
         ),
 
       setWebhook: (id, { attempts, nextAtMs, status }) =>
@@ -226,6 +229,23 @@ const keyOf = (spec: JobSpec): string | undefined =>
 
 const readFirst = (rows: ReadonlyArray<Row>): Effect.Effect<Option.Option<Job>, JobStoreError> =>
   rows.length === 0 ? Effect.succeedNone : Effect.asSome(JobRow.decode(rows[0]))
+
+/** The jobs that can be read. The others are given up; when that fails they come again, and the jobs go on meanwhile. */
+const readableOr =
+  (giveUp: (ids: PgTypes.Parameter) => Effect.Effect<unknown, JobStoreError>) =>
+  (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<Job>> => {
+    const { bad, jobs } = JobRow.partition(rows)
+    if (bad.length === 0) return Effect.succeed(jobs)
+    const ids = bad.map((row) => String(row["id"]))
+    return giveUp(texts(ids)).pipe(
+      Effect.catch((error) => Effect.logWarning(`Jobs that cannot be read are not failed yet: ${error.message}`)),
+      Effect.andThen(JobRow.tellOf(ids)),
+      Effect.as(jobs)
+    )
+  }
+
+/** One that cannot be read must not hide the others. */
+const readable = readableOr(() => Effect.void)
 
 const columnsOf = (claims: ReadonlyArray<Held>) =>
   [

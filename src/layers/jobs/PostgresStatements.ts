@@ -79,6 +79,16 @@ export const end = `WITH ${HELD}, done AS (
   ), ${FEWER}
   SELECT id, runs FROM done`
 
+/** Ends jobs that cannot be read: $1 ids, $2 outcome, $3 when. Nobody can be told of what is not known. */
+export const giveUp = `WITH done AS (
+    UPDATE genai_jobs SET status = 'Failed', outcome = $2, ended_at = $3,
+      webhook_status = CASE WHEN webhook_status IS NULL THEN NULL ELSE 'failed' END
+    WHERE id = ANY ($1::text[]) AND status = 'Running' RETURNING id
+  ), ${FEWER}
+  SELECT id FROM done`
+
+export const giveUpWebhooks = "UPDATE genai_jobs SET webhook_status = 'failed' WHERE id = ANY ($1::text[])"
+
 export const cancel = `WITH done AS (
     UPDATE genai_jobs AS jobs SET status = 'Cancelled', ended_at = $2, ${webhookFrom("$2")}
     WHERE jobs.id = $1 AND jobs.status IN ('Pending', 'Running') RETURNING ${JOB}

@@ -103,7 +103,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
                 ? statements.listOwner.all(before, limit, owner)
                 : statements.listOwnerStatus.all(before, limit, owner, status)
           ),
-          JobRow.decodeAll
+          readable
         ),
 
       count: attempt(() => {
@@ -118,15 +118,18 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
       claim: ({ leaseUntilMs, limit, nowMs }) =>
         attempt(() => {
           // Looking is cheap, and there is often nothing; to claim takes the right to write.
-          if (statements.anyPending.get() === undefined) return []
+          if (statements.anyPending.get() === undefined) return { jobs: [], bad: [] }
           return SqliteFile.inTransaction(database, () => {
             const claimed = statements.claim.all(instance, leaseUntilMs, nowMs, limit)
             // What an UPDATE returns has no order.
-            return claimed.map((row) => statements.get.get(String(row["id"]))).sort(byId)
+            const rows = claimed.map((row) => statements.get.get(String(row["id"]))).sort(byId)
+            const { bad, jobs } = JobRow.partition(rows)
+            for (const row of bad) statements.giveUp.run(JobRow.unreadableOutcome(), nowMs, String(row?.["id"]))
+            return { jobs, bad }
           })
         }).pipe(
-          Effect.flatMap(JobRow.decodeAll),
-          Effect.map((jobs) => jobs.map((job) => ({ job, run: job.runs })))
+          Effect.tap(({ bad }) => tellOf(bad)),
+          Effect.map(({ jobs }) => jobs.map((job) => ({ job, run: job.runs })))
         ),
 
       renew: (claims, leaseUntilMs) =>
@@ -175,15 +178,22 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
 
       dueWebhooks: ({ limit, nowMs, retryAtMs }) =>
         attempt(() => {
-          if (statements.due.get(nowMs, 1) === undefined) return []
-          return SqliteFile.inTransaction(database, () =>
-            statements.due.all(nowMs, limit).map((row) => {
+          if (statements.due.get(nowMs, 1) === undefined) return { jobs: [], bad: [] }
+          return SqliteFile.inTransaction(database, () => {
+            const rows = statements.due.all(nowMs, limit).map((row) => {
               const id = String(row["id"])
               statements.deferWebhook.run(retryAtMs, id)
               return statements.get.get(id)
             })
-          )
-        }).pipe(Effect.flatMap(JobRow.decodeAll)),
+            const { bad, jobs } = JobRow.partition(rows)
+            // There is nothing to tell of them.
+            for (const row of bad) statements.giveUpWebhook.run(String(row?.["id"]))
+            return { jobs, bad }
+          })
+        }).pipe(
+          Effect.tap(({ bad }) => tellOf(bad)),
+          Effect.map(({ jobs }) => jobs)
+        ),
 
       setWebhook: (id, { attempts, nextAtMs, status }) =>
         Effect.asVoid(attempt(() => statements.setWebhook.run(status, attempts, nextAtMs, id)))
@@ -192,5 +202,13 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
 
 export const layer = (options: SqliteJobStoreOptions): Layer.Layer<JobStore, JobStoreError> =>
   Layer.effect(JobStore, make(options))
+
+/** Those that can be read: one that cannot must not hide the others. */
+const readable = (rows: ReadonlyArray<Row>) => {
+  const { bad, jobs } = JobRow.partition(rows)
+  return Effect.as(tellOf(bad), jobs)
+}
+
+const tellOf = (bad: ReadonlyArray<Row>): Effect.Effect<void> => JobRow.tellOf(bad.map((row) => String(row?.["id"])))
 
 const byId = (a: Row, b: Row): number => (String(a?.["id"]) < String(b?.["id"]) ? -1 : 1)

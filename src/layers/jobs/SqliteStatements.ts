@@ -36,6 +36,10 @@ export const prepare = (database: DatabaseSync) => {
       UPDATE jobs SET status = 'Running', runs = runs + 1, instance = ?, lease_until = ?, started_at = ?
       WHERE status = 'Pending' AND id IN (SELECT id FROM jobs WHERE status = 'Pending' ORDER BY id LIMIT ?)
       RETURNING id`),
+    giveUp: sql(`
+      UPDATE jobs SET status = 'Failed', outcome = ?1, ended_at = ?2,
+        webhook_status = CASE WHEN webhook_status IS NULL THEN NULL ELSE 'failed' END
+      WHERE id = ?3 AND status = 'Running'`),
     renew: sql("UPDATE jobs SET lease_until = ? WHERE id = ? AND status = 'Running' AND runs = ?"),
     end: sql(`
       UPDATE jobs SET status = ?1, outcome = ?2, ended_at = ?3,
@@ -59,6 +63,7 @@ export const prepare = (database: DatabaseSync) => {
       SELECT id FROM jobs WHERE ended_at IS NOT NULL AND webhook_status = 'pending' AND webhook_next_at <= ?
       ORDER BY webhook_next_at, id LIMIT ?`),
     deferWebhook: sql("UPDATE jobs SET webhook_next_at = ? WHERE id = ?"),
+    giveUpWebhook: sql("UPDATE jobs SET webhook_status = 'failed' WHERE id = ?"),
     setWebhook: sql(`
       UPDATE jobs SET webhook_status = ?, webhook_attempts = ?, webhook_next_at = ?
       WHERE id = ? AND webhook_status IS NOT NULL`)

@@ -1,8 +1,10 @@
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
 import { afterAll } from "vitest"
 import { make } from "../../../src/layers/jobs/PostgresJobStore.ts"
-import { jobStoreSuite } from "./jobStoreSuite.ts"
+import { jobStoreSuite, unreadableSuite } from "./jobStoreSuite.ts"
 import { PASSWORD, startPostgres } from "./Postgres.ts"
 import { specOf } from "./StoreScenario.ts"
 import { storeProcessSuite } from "./storeProcessSuite.ts"
@@ -29,6 +31,20 @@ if (typeof server === "string") {
   const open = (url: string, instance: string) => make({ url: Redacted.make(url), instance, maxConnections: 2 })
 
   storeProcessSuite("Postgres", { kind: "postgres", target, open })
+
+  unreadableSuite(
+    "Postgres",
+    Effect.gen(function* () {
+      const url = yield* target
+      const store = yield* open(url, "one")
+      const other = yield* Effect.provideServiceEffect(
+        PgClient.make({ url: Redacted.make(url), maxConnections: 1 }),
+        Reactivity.Reactivity,
+        Reactivity.make
+      )
+      return { store, spoil: (id: string) => other`UPDATE genai_jobs SET spec = '{}' WHERE id = ${id}` }
+    })
+  )
 
   describe("a database of jobs", () => {
     it.live("is made once by all who come at once", () =>

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { make } from "../../../src/layers/jobs/SqliteJobStore.ts"
 import { runChild } from "./ChildProcess.ts"
-import { jobStoreSuite } from "./jobStoreSuite.ts"
+import { jobStoreSuite, unreadableSuite } from "./jobStoreSuite.ts"
 import { idOf, specOf } from "./StoreScenario.ts"
 import { storeProcessSuite } from "./storeProcessSuite.ts"
 
@@ -26,6 +26,23 @@ storeProcessSuite("SQLite", {
   target,
   open: (file, instance) => make({ file, instance, lock: false })
 })
+
+unreadableSuite(
+  "SQLite",
+  Effect.gen(function* () {
+    const file = yield* target
+    const store = yield* make({ file, instance: "one", lock: false })
+    const other = yield* Effect.acquireRelease(
+      Effect.sync(() => new DatabaseSync(file)),
+      (database) => Effect.sync(() => database.close())
+    )
+    const spoil = (id: string) =>
+      Effect.sync(() =>
+        other.prepare("UPDATE requests SET spec = '{}' WHERE seq = (SELECT seq FROM jobs WHERE id = ?)").run(id)
+      )
+    return { store, spoil }
+  })
+)
 
 const opened = (file: string) => make({ file, instance: "one" })
 

@@ -21,6 +21,51 @@ const claimOptions = { nowMs: 10, leaseUntilMs: 100 }
 const max = { maxPending: 1000 }
 const tags = (created: ReadonlyArray<{ readonly _tag: string }>) => created.map(({ _tag }) => _tag)
 
+/** What a store does about a job that another program has made unreadable. */
+export const unreadableSuite = (
+  name: string,
+  open: Effect.Effect<
+    { readonly store: Store; readonly spoil: (id: JobId) => Effect.Effect<unknown, unknown> },
+    unknown,
+    Scope.Scope
+  >
+): void => {
+  it.live(`fails one job of ${name} that cannot be read, and goes on with those beside it`, () =>
+    Effect.gen(function* () {
+      const { spoil, store } = yield* open
+      const webhookUrl = "https://example.test/"
+      yield* store.create([specOf(1), specOf(2, { webhookUrl }), specOf(3)], max)
+      yield* spoil(idOf(2))
+      const ids = (jobs: ReadonlyArray<{ readonly id: JobId }>) => jobs.map(({ id }) => id)
+      assert.deepStrictEqual(ids(yield* store.list({ limit: 9 })), [idOf(3), idOf(1)])
+      const claims = yield* store.claim({ limit: 9, ...claimOptions })
+      assert.deepStrictEqual(ids(claims.map(({ job }) => job)), [idOf(1), idOf(3)])
+      const { Failed, Running } = yield* store.count
+      assert.deepStrictEqual([Failed, Running], [1, 2])
+      assert.deepStrictEqual(tags(yield* store.create([specOf(4), specOf(5)], { maxPending: 3 })), ["Created", "Full"])
+      assert.strictEqual(yield* store.recover({ nowMs: 100, own: false }), 2)
+      assert.deepStrictEqual(yield* store.dueWebhooks({ nowMs: 1000, limit: 9, retryAtMs: 1001 }), [])
+      assert.strictEqual(yield* store.purge(11), 1)
+    })
+  )
+
+  it.live(`tells of the ends of other jobs of ${name} when one cannot be read`, () =>
+    Effect.gen(function* () {
+      const { spoil, store } = yield* open
+      const webhookUrl = "https://example.test/"
+      yield* store.create([specOf(1, { webhookUrl }), specOf(2, { webhookUrl })], max)
+      yield* Effect.forEach([1, 2], (index) => store.cancel(idOf(index), 20))
+      yield* spoil(idOf(1))
+      const due = (nowMs: number) => store.dueWebhooks({ nowMs, limit: 1, retryAtMs: nowMs + 5 })
+      assert.deepStrictEqual(yield* due(20), [])
+      assert.deepStrictEqual(
+        (yield* due(25)).map(({ id }) => id),
+        [idOf(2)]
+      )
+    })
+  )
+}
+
 export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void => {
   const single = Effect.flatMap(fresh, (open) => open("one"))
   const pair = Effect.flatMap(fresh, (open) => Effect.all([open("one"), open("two")]))
