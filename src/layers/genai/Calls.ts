@@ -27,6 +27,7 @@ import { rejected, settled } from "./Explain.ts"
 import type { HealthFleet } from "./HealthFleet.ts"
 import type { Hedge } from "./Hedge.ts"
 import { RetryGate } from "./RetryGate.ts"
+import type { Spending } from "./Spending.ts"
 import type { StreamTurn } from "./StreamAttempt.ts"
 import { StreamCall } from "./StreamCall.ts"
 import type { TokenLimits } from "./TokenLimits.ts"
@@ -51,6 +52,7 @@ export class Calls {
   private readonly hedge: Hedge | undefined
   private readonly retries: RetryGate
   private readonly clock: Clock.Clock
+  private readonly spending: Spending | undefined
   private readonly deadlines: CallDeadlines
   private readonly schedule: ReturnType<typeof backoff>
   private active = 0
@@ -74,7 +76,8 @@ export class Calls {
     streamers: ReadonlyMap<string, Streamer>,
     fleet: HealthFleet,
     hedge: Hedge | undefined,
-    clock: Clock.Clock
+    clock: Clock.Clock,
+    spending: Spending | undefined
   ) {
     this.config = config
     this.dispatcher = dispatcher
@@ -83,6 +86,7 @@ export class Calls {
     this.hedge = hedge
     this.retries = new RetryGate(config, clock)
     this.clock = clock
+    this.spending = spending
     this.deadlines = new CallDeadlines(clock)
     this.schedule = backoff(config.retry)
     fleet.onLoss = () => this.endLost()
@@ -91,18 +95,20 @@ export class Calls {
   /**
    * While a slot is free somewhere, though not for ever when those that wait cannot use it (limits, sessions). The slot is
    * then taken at once, which is much cheaper than to queue for it. And not while very many wait to be sent again: each
-   * holds its request in memory.
+   * holds its request in memory. And not while nothing may be spent.
    */
   get room(): Room {
-    const { fleet } = this
+    const { fleet, spending } = this
     return {
       has: () =>
         fleet.sending < fleet.capacity &&
         this.active - this.resting < 2 * fleet.capacity + MARGIN &&
-        this.resting < Math.max(LEAST_RESTING, 2 * fleet.capacity),
+        this.resting < Math.max(LEAST_RESTING, 2 * fleet.capacity) &&
+        spending?.isHeld !== true,
       watch: (listener) => {
         this.onRoom = listener
         fleet.onCapacity = listener
+        if (spending !== undefined) spending.onAllowed = listener
       }
     }
   }
@@ -245,8 +251,11 @@ export class Calls {
     let failure = first
     for (;;) {
       if (failure._tag === "DispatchError") return yield* failure
-      if (failure._tag === "NotSent") yield* this.fleet.apply(failure.endpoint)
-      else {
+      if (failure._tag === "NotSent") {
+        yield* this.fleet.apply(failure.endpoint)
+        // Here, and not in the turn that it had: what was held back would be sent all at once, whatever the limits.
+        if (this.spending?.isHeld) yield* this.rest(Effect.raceFirst(this.spending.awaitAllowed, shutDown))
+      } else {
         yield* this.rest(Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown))
         failure.call.readyAt = this.clock.currentTimeMillisUnsafe()
       }

@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
       fleet,
       latencyOf: (endpoint) => latencies.get(endpoint)!
     })
-  const calls = new Calls(config, dispatcher, streamers, fleet, hedge, clock)
+  const calls = new Calls(config, dispatcher, streamers, fleet, hedge, clock, options.spending)
   yield* Effect.forkScoped(calls.watch, { startImmediately: true })
   return GenAiClient.of({
     generate: (request, options) => calls.generate(request, options),

@@ -98,6 +98,7 @@ export class Endpoint {
    */
   begin(call: Call, credential: Credential, mode: EncodeMode): Result.Result<Send, AttemptFailed | NotSent> {
     if (this.recorder.overBudget) return Result.fail(this.attemptFailed(call, BUDGET_SPENT))
+    if (this.recorder.isHeld) return Result.fail(new NotSent({ endpoint: this.name }))
     const encoded = this.provider.encode(call.request, credential, mode)
     if (Result.isFailure(encoded)) return Result.fail(this.attemptFailed(call, encoded.failure))
     const at = this.now()

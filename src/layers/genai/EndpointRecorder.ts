@@ -41,6 +41,11 @@ export class EndpointRecorder {
     return this.spending?.isSpent === true
   }
 
+  /** Whether nothing may be sent before more of the budget is allowed. */
+  get isHeld(): boolean {
+    return this.spending?.isHeld === true
+  }
+
   /** The wait in milliseconds; NaN for a send that did not wait for its own sake. */
   onSent(isFirst: boolean, waitMs: number): void {
     this.sent++

@@ -1,6 +1,7 @@
 /** What a client has spent over all its endpoints, and where it has to stop. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type { Usage } from "../../domain/genai/GenAiResponse.ts"
 import { costOf, type Prices, totalOf } from "../../domain/genai/Prices.ts"
 
@@ -31,8 +32,14 @@ export interface Amounts {
 export class Spending {
   private readonly budget: Budget
   private readonly signal = Deferred.makeUnsafe<Spent>()
+  private readonly allowed = Latch.makeUnsafe(true)
   private cost = 0
   private tokens = 0
+  private upTo: Amounts = { cost: Number.POSITIVE_INFINITY, tokens: Number.POSITIVE_INFINITY }
+  /** Called with what was spent so far, at each answer. */
+  onSpent: (amounts: Amounts) => void = () => {}
+  /** Called when sends may go on that were held back. */
+  onAllowed: () => void = () => {}
   /** The limit that was reached; `undefined` while there is something left. */
   spent: Spent | undefined = undefined
 
@@ -47,6 +54,7 @@ export class Spending {
     this.tokens += inputTokens + outputTokens
     if (prices !== undefined) this.cost += totalOf(costOf(prices, { cachedInputTokens, inputTokens, outputTokens }))
     if (this.spent === undefined) this.look()
+    this.onSpent(this.amounts)
   }
 
   /** Counts what was spent elsewhere. */
@@ -64,11 +72,30 @@ export class Spending {
   /** A budget that this is a part of is spent. */
   exhaust(spent: Spent): void {
     if (this.spent === undefined) this.stop(spent)
+    this.resume()
   }
 
-  /** Whether there is any limit. */
-  get isLimited(): boolean {
-    return this.budget.maxCost !== undefined || this.budget.maxTokensTotal !== undefined
+  /** Whoever keeps the whole budget lets so much be spent here before it is asked again. Default: no limit. */
+  allow(upTo: Amounts): void {
+    this.upTo = upTo
+    if (this.isHeld) this.allowed.closeUnsafe()
+    else this.resume()
+  }
+
+  /** Whether nothing may be sent until more is allowed, or the budget is spent. */
+  get isHeld(): boolean {
+    return this.spent === undefined && (this.cost >= this.upTo.cost || this.tokens >= this.upTo.tokens)
+  }
+
+  /** Waits until that is over. */
+  get awaitAllowed(): Effect.Effect<void> {
+    return this.allowed.await
+  }
+
+  /** The most that may be spent, by all; infinite where there is no limit. */
+  get limits(): Amounts {
+    const { maxCost = Number.POSITIVE_INFINITY, maxTokensTotal = Number.POSITIVE_INFINITY } = this.budget
+    return { cost: maxCost, tokens: maxTokensTotal }
   }
 
   get isSpent(): boolean {
@@ -81,9 +108,15 @@ export class Spending {
   }
 
   private look(): void {
-    const { maxCost = Number.POSITIVE_INFINITY, maxTokensTotal = Number.POSITIVE_INFINITY } = this.budget
-    if (this.cost >= maxCost) this.stop({ limit: "maxCost", amount: this.cost })
-    else if (this.tokens >= maxTokensTotal) this.stop({ limit: "maxTokensTotal", amount: this.tokens })
+    const { cost, tokens } = this.limits
+    if (this.cost >= cost) this.stop({ limit: "maxCost", amount: this.cost })
+    else if (this.tokens >= tokens) this.stop({ limit: "maxTokensTotal", amount: this.tokens })
+    else if (this.isHeld) this.allowed.closeUnsafe()
+  }
+
+  private resume(): void {
+    this.allowed.openUnsafe()
+    this.onAllowed()
   }
 
   private stop(spent: Spent): void {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { make } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { Spending } from "../../../src/layers/genai/Spending.ts"
 import { config, endpoint } from "../../support/Config.ts"
@@ -64,6 +65,40 @@ describe("a client whose budget is spent", () => {
         cost: { input: 14, cachedInput: 0, output: 12 },
         unmetered: 0
       })
+    }).pipe(Effect.provide(transport.layer))
+  })
+
+  it.effect("or that must be allowed more first, holds back what is queued, and sends it once it may", () => {
+    const transport = new FakeTransport(() => ok())
+    return Effect.gen(function* () {
+      const spending = new Spending({})
+      const told: Array<number> = []
+      spending.onSpent = ({ tokens }) => told.push(tokens)
+      spending.allow({ cost: Number.POSITIVE_INFINITY, tokens: 11 })
+      const client = yield* make(config([endpoint({ name: "east", concurrency: 1 })]), { spending })
+      let allowed = 0
+      client.room?.watch(() => {
+        allowed += client.room?.has() === true ? 1 : 0
+      })
+      const request = { messages: [{ role: "user" as const, content: "hi" }] }
+      const calls = yield* Effect.forkChild(
+        Effect.forEach([1, 2, 3, 4, 5], () => Effect.result(client.generate(request)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("1 second")
+      // Each answer is 10 tokens.
+      assert.deepStrictEqual([transport.sent.length, told, client.room?.has()], [2, [10, 20], false])
+      const before = allowed
+      spending.allow({ cost: Number.POSITIVE_INFINITY, tokens: 30 })
+      assert.isAbove(allowed, before, "whoever waits for room is told")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([transport.sent.length, told], [3, [10, 20, 30]])
+      spending.exhaust({ limit: "maxTokensTotal", amount: 100 })
+      const results = yield* Fiber.join(calls)
+      assert.deepStrictEqual(
+        results.map((result) => (result._tag === "Success" ? "answered" : result.failure.reason._tag)),
+        ["answered", "answered", "answered", "Rejected", "Rejected"]
+      )
+      assert.lengthOf(transport.sent, 3)
     }).pipe(Effect.provide(transport.layer))
   })
 })

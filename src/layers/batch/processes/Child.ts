@@ -2,7 +2,6 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { NOTHING_DONE, type TallyCounts } from "../../../domain/batch/Tally.ts"
 import { type EndpointCounts, ended } from "../../../domain/genai/MergeStats.ts"
-import type { Amounts } from "../../genai/Spending.ts"
 import { Hand } from "./Dealer.ts"
 import { CHILD_ARGUMENT, type ChildMessage, isChildMessage, type ParentMessage } from "./Messages.ts"
 
@@ -21,7 +20,6 @@ export class Child {
   /** Whether it has done all that it was asked to. */
   isComplete = false
   tally: TallyCounts = NOTHING_DONE
-  spending: Amounts = { cost: 0, tokens: 0 }
   endpoints: ReadonlyArray<EndpointCounts>
   /** How it ended, when it was not complete. */
   death = ""
@@ -47,10 +45,6 @@ export class Child {
     this.process.on("error", (error) => {
       if (this.process.pid === undefined) this.end(error.message)
     })
-  }
-
-  get pid(): number | undefined {
-    return this.process.pid
   }
 
   /** What it does not get because it is gone, it need not get. */

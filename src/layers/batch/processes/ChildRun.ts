@@ -1,5 +1,4 @@
 /** What a child does: it sends the rows that its parent gives, over its share of the limits, and hands back their lines. */
-
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,11 +33,15 @@ export const childRun = Effect.gen(function* () {
     else early.push(message)
   }
   parent.listen((message) => onMessage(message))
-  const { config: sent, isBudgeted, options } = yield* Deferred.await(started)
+  const { config: sent, options, upTo } = yield* Deferred.await(started)
 
   const config = SentConfig.decode(sent)
   // Without a limit of its own: the parent knows what the others have spent.
   const spending = new Spending({})
+  if (Math.min(upTo.cost, upTo.tokens) < Number.POSITIVE_INFINITY) {
+    spending.allow(upTo)
+    spending.onSpent = (amounts) => parent.send({ _tag: "Spent", amounts })
+  }
   const client = yield* DispatchedGenAiClient.make(config, { spending })
   const rows = new RowReader(BatchRuns.rowOptions(options))
   const tally = new Tally({ saved: 0, failed: 0, invalid: 0 })
@@ -50,9 +53,8 @@ export const childRun = Effect.gen(function* () {
     onTaken: (taken) => parent.send({ _tag: "Taken", rows: taken })
   })
   const collector = yield* ResultCollector.make({
-    isHurried: isBudgeted,
     isBoundary: (number) => reader.isLast(number) && options.ordered,
-    send: (collected) => parent.send({ _tag: "Results", ...collected, tally: tally.counts, spending: spending.amounts })
+    send: (collected) => parent.send({ _tag: "Results", ...collected, tally: tally.counts })
   })
   const pipeline = yield* BatchPipeline.make({
     client,
@@ -83,6 +85,9 @@ export const childRun = Effect.gen(function* () {
         break
       case "End":
         reader.end()
+        break
+      case "Allow":
+        spending.allow(message.upTo)
         break
       case "Exhaust":
         // First, so that rows which are refused from now on are left to a later run.

@@ -1,5 +1,4 @@
 /** The processes that send the rows of a run, together: who has which rows, and what becomes of those of one that dies. */
-
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,8 +12,9 @@ import * as SentConfig from "../../../domain/config/SentConfig.ts"
 import type { EndpointStats } from "../../../domain/genai/EndpointStats.ts"
 import { merge, unused } from "../../../domain/genai/MergeStats.ts"
 import type { BatchOptions } from "../../../services/BatchRunner.ts"
-import type { Spending } from "../../genai/Spending.ts"
+import type { Amounts, Spending } from "../../genai/Spending.ts"
 import type { ResultWriters } from "../ResultFiles.ts"
+import { Allowances } from "./Allowances.ts"
 import { Child, type ChildEvents } from "./Child.ts"
 import { neediest } from "./Dealer.ts"
 import type { ChildMessage, ParentMessage, Results } from "./Messages.ts"
@@ -26,7 +26,6 @@ export interface ChildrenOptions {
   readonly shares: ReadonlyArray<DispatcherConfig>
   readonly batch: BatchOptions
   readonly spending: Spending
-  readonly isBudgeted: boolean
   readonly tally: Tally
   readonly writers: ResultWriters
   readonly clock: Clock.Clock
@@ -47,6 +46,7 @@ export class Children {
   private readonly all: Array<Child> = []
   /** Chunks that were taken from one that died, to be given to others before anything else; in the order of the input. */
   private returned: Array<RowChunk> = []
+  private readonly allowances: Allowances<Child>
   private readonly order: ChunkOrder | undefined
   private readonly unsaid = new Unsaid([])
   private readonly nobody = Latch.makeUnsafe(false)
@@ -60,6 +60,7 @@ export class Children {
 
   constructor(options: ChildrenOptions) {
     this.options = options
+    this.allowances = new Allowances(options.spending.limits, options.shares.length)
     this.order = options.batch.ordered ? new ChunkOrder((results) => this.write(results)) : undefined
     this.events = { onMessage: (child, message) => this.hear(child, message), onEnd: (child) => this.ended(child) }
     for (const share of options.shares.keys()) this.start(share)
@@ -142,7 +143,7 @@ export class Children {
   }
 
   private start(share: number): void {
-    const { batch, isBudgeted, script, shares } = this.options
+    const { batch, script, shares } = this.options
     const config = shares[share]!
     this.nobody.closeUnsafe()
     const child = new Child(script, share, config.endpoints.map(unused), this.events)
@@ -152,7 +153,7 @@ export class Children {
       _tag: "Start",
       config: SentConfig.encode(config),
       options: { anyObject, ordered, outputFormat, maxOutstanding: Math.ceil(maxOutstanding / shares.length) },
-      isBudgeted
+      upTo: this.allowances.of(child).upTo
     })
   }
 
@@ -163,6 +164,9 @@ export class Children {
         break
       case "Taken":
         child.hand.take(message.rows, this.options.clock.currentTimeMillisUnsafe())
+        break
+      case "Spent":
+        this.spend(child, message.amounts)
         break
       case "Results":
         this.settle(child, message)
@@ -178,7 +182,7 @@ export class Children {
     this.options.onChange()
   }
 
-  private settle(child: Child, { errors, numbers, save, spending, tally }: Results): void {
+  private settle(child: Child, { errors, numbers, save, tally }: Results): void {
     let sequence = 0
     for (const number of numbers) sequence = child.hand.settle(number).sequence
     this.open -= numbers.length
@@ -188,21 +192,41 @@ export class Children {
     if (this.order === undefined) this.write({ save, errors })
     else this.order.put(sequence, numbers.length, { save, errors })
     this.count()
-    const before = child.spending
-    child.spending = spending
-    this.options.spending.addAmounts({
-      cost: spending.cost - before.cost,
-      tokens: spending.tokens - before.tokens
-    })
+    if (child.hand.isEmpty) this.release(child)
+  }
+
+  private spend(child: Child, amounts: Amounts): void {
+    this.options.spending.addAmounts(this.allowances.spend(child, amounts))
     const { spent } = this.options.spending
-    if (spent === undefined || this.isExhausted) return
-    this.isExhausted = true
-    this.stop()
-    this.tell({ _tag: "Exhaust", spent })
+    if (spent === undefined) this.allow()
+    else if (!this.isExhausted) {
+      this.isExhausted = true
+      this.stop()
+      this.tell({ _tag: "Exhaust", spent })
+    }
+  }
+
+  /** It has nothing under way: what it may still spend is for the others, until it is given rows again. */
+  private release(child: Child): void {
+    this.allowances.release(child)
+    this.allow()
+  }
+
+  /** Lets those that have rows spend more, where they need it and there is more. */
+  private allow(): void {
+    if (!this.allowances.isLimited) return
+    for (const child of this.living) {
+      if (!child.hand.isEmpty && this.allowances.raise(child)) this.tellAllowance(child)
+    }
+  }
+
+  private tellAllowance(child: Child): void {
+    child.send({ _tag: "Allow", upTo: this.allowances.of(child).upTo })
   }
 
   private ended(child: Child): void {
     const rests = child.hand.giveUp()
+    this.release(child)
     if (!child.isComplete && !this.isStopping) {
       this.deaths.push(child.death)
       if (this.replacements < REPLACEMENTS) {
@@ -231,7 +255,13 @@ export class Children {
   }
 
   private hand(child: Child, chunk: RowChunk): void {
+    const wasIdle = child.hand.isEmpty
     child.hand.give(chunk)
+    if (wasIdle && this.allowances.isLimited) {
+      // Told in any case, and first: what it was allowed before it was idle may have gone to others.
+      this.allowances.raise(child)
+      this.tellAllowance(child)
+    }
     child.send({ _tag: "Rows", lines: chunk.all })
   }
 

@@ -40,6 +40,11 @@ export class Hand {
     return this.waiting === 0 || (this.waiting < this.ahead && this.unreadBytes < MOST_BYTES)
   }
 
+  /** Whether all rows that it was given are settled. */
+  get isEmpty(): boolean {
+    return this.chunks.length === 0
+  }
+
   /** How many rows to give to it at once. */
   get portion(): number {
     return Math.ceil(this.ahead / 2)

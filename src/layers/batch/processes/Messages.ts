@@ -1,5 +1,4 @@
 /** What the process that has the files and those that send the rows tell each other. */
-
 import type { ChunkLines } from "../../../domain/batch/RowChunk.ts"
 import type { TallyCounts } from "../../../domain/batch/Tally.ts"
 import type { UnsaidFields } from "../../../domain/batch/Unsaid.ts"
@@ -17,8 +16,8 @@ export interface Start {
   /** The child's share. */
   readonly config: SentConfig
   readonly options: Pick<BatchOptions, "anyObject" | "ordered" | "outputFormat" | "maxOutstanding">
-  /** Whether to hand on each result at once: the parent watches what they cost. */
-  readonly isBudgeted: boolean
+  /** What it may spend before it is allowed more; infinite where there is no limit. */
+  readonly upTo: Amounts
 }
 
 /** Rows to be done, after all that came before. */
@@ -32,6 +31,8 @@ export type ParentMessage =
   | Rows
   /** There are no more rows. */
   | { readonly _tag: "End" }
+  /** The child may spend so much, counted from its start. */
+  | { readonly _tag: "Allow"; readonly upTo: Amounts }
   /** Send nothing more: the budget is spent. */
   | { readonly _tag: "Exhaust"; readonly spent: Spent }
   /** Send nothing more, wait for what was sent no longer than this, and end. */
@@ -49,8 +50,6 @@ export interface Results {
   readonly errors: Uint8Array
   /** What was done so far, this included. */
   readonly tally: TallyCounts
-  /** What was spent so far. */
-  readonly spending: Amounts
 }
 
 export type ChildMessage =
@@ -58,17 +57,27 @@ export type ChildMessage =
   | { readonly _tag: "Ready" }
   /** So many rows are begun, or wait for nothing but room. */
   | { readonly _tag: "Taken"; readonly rows: number }
+  /** What was spent so far: told at once, since results may have to wait for others. */
+  | { readonly _tag: "Spent"; readonly amounts: Amounts }
   | Results
   /** What the endpoints did for this process so far. */
   | { readonly _tag: "Stats"; readonly endpoints: ReadonlyArray<EndpointCounts>; readonly unsaid: UnsaidFields }
   /** All rows are settled, and nothing more comes. */
   | { readonly _tag: "Ended" }
 
-const CHILD_TAGS: ReadonlySet<unknown> = new Set<ChildMessage["_tag"]>(["Ready", "Taken", "Results", "Stats", "Ended"])
+const CHILD_TAGS: ReadonlySet<unknown> = new Set<ChildMessage["_tag"]>([
+  "Ready",
+  "Taken",
+  "Spent",
+  "Results",
+  "Stats",
+  "Ended"
+])
 const PARENT_TAGS: ReadonlySet<unknown> = new Set<ParentMessage["_tag"]>([
   "Start",
   "Rows",
   "End",
+  "Allow",
   "Exhaust",
   "Stop",
   "Abandon"

@@ -45,7 +45,6 @@ export const make = Effect.fnUntraced(function* (
           shares,
           batch: options,
           spending,
-          isBudgeted: spending.isLimited,
           tally,
           writers,
           clock,

@@ -22,8 +22,6 @@ export interface ResultCollector {
 
 export interface CollectorOptions {
   readonly send: (collected: Collected) => void
-  /** Whether to send each result as soon as other work allows, instead of waiting for more. */
-  readonly isHurried: boolean
   /** Whether a piece ends with this row. */
   readonly isBoundary: (number: number) => boolean
 }
@@ -34,7 +32,7 @@ const BATCH = 64 * 1024
 const INTERVAL = "20 millis"
 
 /** Starts to collect, until the scope ends. */
-export const make = ({ isBoundary, isHurried, send }: CollectorOptions): Effect.Effect<ResultCollector, never, Scope> =>
+export const make = ({ isBoundary, send }: CollectorOptions): Effect.Effect<ResultCollector, never, Scope> =>
   Effect.gen(function* () {
     const save = new Lines()
     const errors = new Lines()
@@ -65,7 +63,7 @@ export const make = ({ isBoundary, isHurried, send }: CollectorOptions): Effect.
       Effect.forever(
         Effect.gen(function* () {
           yield* some.await
-          if (!isHurried) yield* Effect.timeoutOption(enough.await, INTERVAL)
+          yield* Effect.timeoutOption(enough.await, INTERVAL)
           flush()
         })
       )

@@ -1,5 +1,4 @@
 /** The main program of a process that serves: ends when its parent says so, or with it. */
-
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"

@@ -13,7 +13,7 @@ import type { Folder } from "../Harness.ts"
 const CHILD_MAIN = new URL("../../../../src/layers/batch/processes/ChildMain.ts", import.meta.url).href
 
 export const configOf = (
-  sandbox: Sandbox["Service"],
+  sandbox: Pick<Sandbox["Service"], "url">,
   endpoint: Partial<EndpointConfig> = {},
   overrides: Partial<DispatcherConfig> = {}
 ): DispatcherConfig =>

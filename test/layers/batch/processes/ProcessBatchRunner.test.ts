@@ -1,4 +1,7 @@
 import { writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Spending } from "../../../../src/layers/genai/Spending.ts"
@@ -15,6 +18,40 @@ const done = (run: BatchRun, count: number) => eventually(run.progress, ({ faile
 
 const sentBy = (run: BatchRun) =>
   Effect.map(run.endpoints, (endpoints) => endpoints.reduce((sum, { sent }) => sum + sent, 0))
+
+/** What each answer of `slowEndpoint` reports. */
+const TOKENS = 10
+
+/** Answers at once; the request that has this text in it, only when it is released. */
+const slowEndpoint = Effect.fnUntraced(function* (slow: string) {
+  const held: Array<() => void> = []
+  const release = () => {
+    for (const answer of held.splice(0)) answer()
+  }
+  const endpoint = { url: "", origin: "", received: 0, release }
+  const body = JSON.stringify({
+    choices: [{ message: { role: "assistant", content: "hello" }, finish_reason: "stop" }],
+    usage: { prompt_tokens: TOKENS - 1, completion_tokens: 1, total_tokens: TOKENS }
+  })
+  const server = createServer(async (request, response) => {
+    endpoint.received += 1
+    const asked = await text(request)
+    const answer = () => response.setHeader("content-type", "application/json").end(body)
+    if (asked.includes(`${slow}"`)) held.push(answer)
+    else answer()
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  )
+  endpoint.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  endpoint.url = `${endpoint.origin}/v1`
+  return endpoint
+})
 
 describe("a run over several processes", () => {
   it.live(
@@ -272,32 +309,32 @@ describe("stop", () => {
 })
 
 describe("a budget", () => {
-  it.live(
-    "is spent by all processes together, and stops them all",
-    () =>
-      Effect.gen(function* () {
-        const dir = yield* folder
-        const sandbox = yield* SandboxServer.make({ latency: "uniform:20ms-40ms" })
-        writeFileSync(dir.input, rows(1000))
-        const spending = new Spending({ maxTokensTotal: 4000 })
-        const { report, tokens } = yield* Effect.scoped(
-          Effect.gen(function* () {
-            const run = yield* (yield* BatchRunner).start({ ...dir.options, maxOutstanding: 64 })
-            yield* spending.awaitSpent
-            yield* run.stop("30 seconds")
-            const [endpoint] = yield* run.endpoints
-            return { report: yield* run.await, tokens: endpoint!.inputTokens + endpoint!.outputTokens }
-          })
-        ).pipe(withProcesses(dir, 2, configOf(sandbox), spending))
-        const { aborted, received } = yield* sandbox.stats
-        assert.deepInclude(report, { outcome: "interrupted", failed: 0, saved: received })
-        assert.strictEqual(aborted, 0)
-        assert.deepStrictEqual(accounted(dir).length, received)
-        assert.isAtLeast(tokens, 4000)
-        // What was in flight, and at most as much again that was sent before the word had come round.
-        const mean = tokens / received
-        assert.isAtMost(tokens, 4000 + 2 * 16 * 2 * mean)
-      }),
-    TIMEOUT
-  )
+  for (const ordered of [false, true]) {
+    it.live(
+      `is spent by all processes together, and stops them all, whatever one slow row holds up; ordered: ${ordered}`,
+      () =>
+        Effect.gen(function* () {
+          const dir = yield* folder
+          const endpoint = yield* slowEndpoint("question 0")
+          writeFileSync(dir.input, rows(3000))
+          const spending = new Spending({ maxTokensTotal: 4000 })
+          const report = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const run = yield* (yield* BatchRunner).start({ ...dir.options, ordered, maxOutstanding: 3000 })
+              yield* spending.awaitSpent
+              endpoint.release()
+              yield* run.stop("30 seconds")
+              return yield* run.await
+            })
+          ).pipe(withProcesses(dir, 2, configOf(endpoint), spending))
+          assert.deepInclude(report, { outcome: "interrupted", failed: 0, saved: endpoint.received })
+          assert.strictEqual(accounted(dir).length, endpoint.received)
+          const tokens = endpoint.received * TOKENS
+          assert.strictEqual(spending.amounts.tokens, tokens, "all is counted, and once")
+          assert.isAtLeast(tokens, 4000)
+          assert.isAtMost(tokens, 4000 + 16 * TOKENS, "only what was in flight came on top")
+        }),
+      TIMEOUT
+    )
+  }
 })
