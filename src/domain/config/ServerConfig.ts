@@ -26,7 +26,7 @@ export interface JobsConfig {
   readonly maxPending: number
   /** Most jobs that run at once. Default: the endpoints' concurrency together. */
   readonly concurrency: number
-  /** The name under which this process holds jobs; unique among those that share the store. Default: the host's name. */
+  /** The name under which this process holds jobs; unique among those that share the store. Default: the host's name, with the port for Postgres. */
   readonly instance: string
 }
 

@@ -24,6 +24,7 @@ export interface ServerSurroundings {
   /** The endpoints' concurrency together. */
   readonly concurrency: number
   readonly hostname: string
+  readonly pid: number
 }
 
 /** A configuration that was looked into. */

@@ -22,14 +22,15 @@ export const settleServer = (
 ): ServerConfig | undefined => {
   const store = settleStore(server.jobs ?? {}, variables)
   if (store === undefined) return undefined
+  const port = server.port ?? ServerDefaults.port
   return {
     host: server.host ?? ServerDefaults.host,
-    port: server.port ?? ServerDefaults.port,
+    port,
     apiKeys: (server.apiKeys ?? []).map(settleKey),
     maxBodyBytes: server.maxBodySize ?? ServerDefaults.maxBodyBytes,
     graceMs: server.grace ?? ServerDefaults.graceMs,
     requestLog: server.requestLog ?? ServerDefaults.requestLog,
-    jobs: settleJobs(server.jobs ?? {}, store, around),
+    jobs: settleJobs(server.jobs ?? {}, store, port, around),
     webhooks: {
       secret: server.webhooks === undefined ? undefined : variables.get(server.webhooks.secretEnv),
       allowPrivate: server.webhooks?.allowPrivate ?? ServerDefaults.webhooks.allowPrivate,
@@ -55,14 +56,25 @@ const settleKey = ({
 const settleJobs = (
   jobs: NonNullable<ServerFile["jobs"]>,
   store: JobStoreConfig,
-  { concurrency, hostname }: ServerSurroundings
+  port: number,
+  around: ServerSurroundings
 ): JobsConfig => ({
   store,
   ttlMs: jobs.ttl ?? ServerDefaults.jobs.ttlMs,
   maxPending: jobs.maxPending ?? ServerDefaults.jobs.maxPending,
-  concurrency: jobs.concurrency ?? concurrency,
-  instance: jobs.instance ?? hostname
+  concurrency: jobs.concurrency ?? around.concurrency,
+  instance: jobs.instance ?? instanceName(store, port, around)
 })
+
+/**
+ * A service takes back at its start what its name held, so no other one may have it. A file is one service's alone; those that share
+ * a database may be on one host, but not on one port. A port that is any free one names nobody: what such a service held when it
+ * crashed comes back with the end of its leases.
+ */
+const instanceName = (store: JobStoreConfig, port: number, { hostname, pid }: ServerSurroundings): string => {
+  if (store.kind !== "postgres") return hostname
+  return port === 0 ? `${hostname}#${pid}` : `${hostname}:${port}`
+}
 
 const settleStore = (jobs: NonNullable<ServerFile["jobs"]>, variables: Variables): JobStoreConfig | undefined => {
   switch (jobs.store ?? ServerDefaults.jobs.store) {

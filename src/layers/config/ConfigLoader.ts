@@ -232,7 +232,7 @@ export const loadServer = Effect.fn("ConfigLoader.loadServer")(function* (
   const targets = prepared.draft.endpoints.flatMap(({ target }) => target(variables) ?? [])
   const loaded = yield* settle(prepared, variables, [...draft.problems, ...draft.check(variables, targets)])
   const concurrency = loaded.config.endpoints.reduce((sum, endpoint) => sum + endpoint.concurrency, 0)
-  const server = draft.settle?.(variables, { concurrency, hostname: hostname() })
+  const server = draft.settle?.(variables, { concurrency, hostname: hostname(), pid: process.pid })
   // Nothing was complained about, so that there is no reason for none.
   return server === undefined
     ? yield* Effect.die("the configuration of the service was not settled")

@@ -88,6 +88,20 @@ describe("the configuration of the HTTP service", () => {
     })
   )
 
+  it.live("names services apart that share a database on one host", () =>
+    Effect.gen(function* () {
+      const named = (port: number) =>
+        Effect.map(
+          load(whole.replace(", instance: one", "").replace("port: 0", `port: ${port}`)),
+          ({ server }) => server.jobs.instance
+        )
+      assert.strictEqual(yield* named(8080), `${hostname()}:8080`)
+      assert.strictEqual(yield* named(8081), `${hostname()}:8081`)
+      // Any free port: not known yet, nor the same at the next start.
+      assert.strictEqual(yield* named(0), `${hostname()}#${process.pid}`)
+    })
+  )
+
   it.live("has a default for everything", () =>
     Effect.gen(function* () {
       const expected: ServerConfig = {
