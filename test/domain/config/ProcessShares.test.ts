@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import { split } from "../../../src/domain/config/ProcessShares.ts"
+import { Pacer } from "../../../src/domain/dispatch/Pacer.ts"
 import { config, endpoint } from "../../support/Config.ts"
 
 const sharesOf = (whole: DispatcherConfig, processes: number) => {
@@ -46,6 +47,46 @@ describe("ProcessShares", () => {
         assert.isAtMost(Math.max(...values) - Math.min(...values), 1)
       }
       assert.closeTo(sum(shares.map((share) => share.endpoints[0]!.limits.tokensPerMinute)), 1000 * rate, 1e-6)
+    }
+  )
+
+  it.prop(
+    "processes that each pace their part never send more in any second than the limit, whatever the order and the delays",
+    [
+      Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 6 })),
+      Schema.Int.check(Schema.isBetween({ minimum: 6, maximum: 60 })),
+      Schema.Array(
+        Schema.Struct({
+          who: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
+          // How late the process looks, or how long all of them pause.
+          lateMs: Schema.Literals([0, 0, 0, 0.1, 1, 7, 40, 300, 1100])
+        })
+      ).check(Schema.isMinLength(1), Schema.isMaxLength(300))
+    ],
+    ([processes, rate, schedule]) => {
+      const shares = sharesOf(config([endpoint({ name: "east" })], { maxRequestsPerSecond: rate }), processes)
+      const pacers = shares.map((share) => new Pacer(share.maxRequestsPerSecond!, 1_000))
+      const sentAt: Array<number> = []
+      let now = 1_000
+      const trySend = (pacer: Pacer): void => {
+        if (pacer.delay(now) > 0) return
+        pacer.take(now)
+        sentAt.push(now)
+      }
+      for (const { lateMs, who } of schedule) {
+        // Some time passes, at most until the next of all may send; then one sends all that it may, before the others.
+        const wait = Math.min(...pacers.map((pacer) => pacer.delay(now)))
+        now += wait + lateMs
+        for (const pacer of [pacers[who % processes]!, ...pacers])
+          for (let again = 0; again < 3; again++) trySend(pacer)
+      }
+      assert.isAbove(sentAt.length, 0)
+      let first = 0
+      for (const [index, at] of sentAt.entries()) {
+        // A window is open at its end.
+        while (sentAt[first]! <= at - 1_000 + 1e-6) first += 1
+        assert.isAtMost(index - first + 1, rate)
+      }
     }
   )
 
