@@ -103,9 +103,12 @@ export class DeadlineExceeded extends Schema.TaggedClass<DeadlineExceeded>()("De
   readonly retry: RetryAdvice = "never"
 }
 
-/** The client did not take the request: it is draining, or full and told not to wait, or its budget is spent. */
+/**
+ * The client did not take the request: it is draining, or full and told not to wait, or its budget is spent, or the request
+ * may use none of the endpoints.
+ */
 export class Rejected extends Schema.TaggedClass<Rejected>()("Rejected", {
-  cause: Schema.Literals(["Draining", "QueueFull", "BudgetSpent"])
+  cause: Schema.Literals(["Draining", "QueueFull", "BudgetSpent", "NoEndpoint"])
 }) {
   readonly retry: RetryAdvice = "never"
 }

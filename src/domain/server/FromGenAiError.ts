@@ -1,5 +1,5 @@
 /** What a client is told of a request that got no answer. */
-import type { GenAiError } from "../genai/GenAiError.ts"
+import type { GenAiError, Rejected } from "../genai/GenAiError.ts"
 import { Problem, type ProblemKind } from "./Problem.ts"
 
 /** OpenAI's word for an account without money, which its clients know not to retry. */
@@ -35,7 +35,7 @@ export const fromGenAiError = (error: GenAiError): Problem => {
     case "DeadlineExceeded":
       return problem("TimedOut", reason._tag, message)
     case "Rejected":
-      return problem(reason.cause === "Draining" ? "Draining" : "Overloaded", reason._tag, message)
+      return problem(REJECTED[reason.cause], reason._tag, message)
   }
 }
 
@@ -50,3 +50,11 @@ const INVALID: ReadonlyMap<number | undefined, ProblemKind> = new Map([
   [413, "TooLarge"],
   [422, "Unprocessable"]
 ])
+
+/** Where no endpoint may be used there is nothing to wait for: that is no overload. */
+const REJECTED: Readonly<Record<Rejected["cause"], ProblemKind>> = {
+  Draining: "Draining",
+  QueueFull: "Overloaded",
+  BudgetSpent: "Overloaded",
+  NoEndpoint: "UpstreamFailed"
+}

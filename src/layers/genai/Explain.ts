@@ -1,7 +1,7 @@
 /** What callers are told when there is no answer. */
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
+import type { DispatchError, DispatchErrorReason } from "../../domain/dispatch/DispatchError.ts"
 import { DeadlineExceeded, type GenAiError, Rejected } from "../../domain/genai/GenAiError.ts"
 import type { AttemptFailed, Call } from "./Attempt.ts"
 
@@ -19,9 +19,7 @@ export const settled = <A>(
 
 /** The last attempt failed, or there was none. */
 export const explain = (call: Call, error: AttemptFailed | DispatchError): GenAiError => {
-  if (error._tag === "DispatchError") {
-    return rejected(call, error.reason._tag === "QueueFull" ? "QueueFull" : "Draining")
-  }
+  if (error._tag === "DispatchError") return undispatched(call, error.reason)
   const tries = call.attempts > 1 ? `, ${call.attempts} attempts` : ""
   return call.error(
     error.reason,
@@ -30,13 +28,28 @@ export const explain = (call: Call, error: AttemptFailed | DispatchError): GenAi
   )
 }
 
+const undispatched = (call: Call, reason: DispatchErrorReason): GenAiError => {
+  switch (reason._tag) {
+    case "QueueFull":
+    case "Draining":
+      return rejected(call, reason._tag)
+    case "NoWorker":
+      return rejected(call, "NoEndpoint")
+    case "DeadlineExceeded":
+      return tooLate(call)
+  }
+}
+
 /** The client does not take the request. */
 export const rejected = (call: Call, cause: Rejected["cause"]): GenAiError =>
-  call.error(
-    new Rejected({ cause }),
-    cause === "Draining" ? "the client is shutting down and takes no new requests" : "every queue is full",
-    undefined
-  )
+  call.error(new Rejected({ cause }), REJECTIONS[cause], undefined)
+
+const REJECTIONS: Readonly<Record<Rejected["cause"], string>> = {
+  Draining: "the client is shutting down and takes no new requests",
+  QueueFull: "every queue is full",
+  BudgetSpent: "the client's budget is spent",
+  NoEndpoint: "no endpoint is left that this request may use"
+}
 
 /** The call's deadline has passed. */
 export const tooLate = (call: Call): GenAiError => {

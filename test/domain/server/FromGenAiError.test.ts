@@ -41,7 +41,8 @@ describe("what a client is told of a request that got no answer", () => {
         [new DeadlineExceeded({ deadlineMs: 5 }), 504, "TimedOut", "DeadlineExceeded"],
         [new Rejected({ cause: "QueueFull" }), 503, "Overloaded", "Rejected"],
         [new Rejected({ cause: "Draining" }), 503, "Draining", "Rejected"],
-        [new Rejected({ cause: "BudgetSpent" }), 503, "Overloaded", "Rejected"]
+        [new Rejected({ cause: "BudgetSpent" }), 503, "Overloaded", "Rejected"],
+        [new Rejected({ cause: "NoEndpoint" }), 502, "UpstreamFailed", "Rejected"]
       ]
     for (const [reason, status, kind, code, hint] of cases) {
       const problem = problemOf(reason)

@@ -58,6 +58,21 @@ describe("a request that waits for the only endpoints that it may use", () => {
   )
 })
 
+describe("a request that may use no endpoint", () => {
+  it.effect("is told so, and not that the client is shutting down", () =>
+    withClient(
+      config([endpoint({ name: "east" }), endpoint({ name: "west" })]),
+      new FakeTransport(() => ok()),
+      Effect.fnUntraced(function* (client) {
+        const error = yield* Effect.flip(client.generate(request, { exclude: new Set(["east", "west"]) }))
+        assert.deepInclude(error.reason, { _tag: "Rejected", cause: "NoEndpoint" })
+        assert.include(error.message, "no endpoint is left")
+        assert.strictEqual(error.attempts, 0)
+      })
+    )
+  )
+})
+
 describe("an endpoint that has never been reached", () => {
   it.effect("fails its requests after their attempts, without the breaker's pauses, when there is no other", () =>
     withClient(
