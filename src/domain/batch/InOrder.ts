@@ -1,10 +1,5 @@
 /** Puts results that come in any order back into the order of their numbers. */
 export class InOrder<A extends object> {
-  /** Results that wait for one with a lower number. */
-  get held(): number {
-    return this.waiting.size
-  }
-
   private next = 0
   private readonly waiting = new Map<number, A>()
   private readonly emit: (result: A) => void
