@@ -66,7 +66,11 @@ const open = (options: ListenerOptions) =>
         response.writeContinue()
       })
     )
-    server.on("connection", onConnection)
+    server.on("connection", (socket: Socket) => {
+      // Node takes its own listener off sockets that it hands over (CONNECT): a reset must not end the process.
+      socket.on("error", ignore)
+      onConnection(socket)
+    })
     server.on("connect", (_request, socket) => sayAndClose(socket, 405))
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       const status = statusOf(error.code)
@@ -78,6 +82,9 @@ const open = (options: ListenerOptions) =>
       resume(Effect.succeed({ server, port: (server.address() as AddressInfo).port }))
     })
   })
+
+/** That a connection has broken is told by its end. */
+const ignore = (): void => {}
 
 /** Whoever ends the connection in the middle of a request does not wait for its answer. */
 const hasGone = (code: string | undefined): boolean => code === "ECONNRESET" || code === "HPE_INVALID_EOF_STATE"
