@@ -18,7 +18,7 @@ import type { GenAiClient, GenerateOptions } from "../../services/GenAiClient.ts
 import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
 import { type Auth, type Caller, forbids } from "./Auth.ts"
 import { draining, internal } from "./CommonProblems.ts"
-import { causeOf } from "./Defects.ts"
+import { causeOf, whereOf } from "./Defects.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Overload } from "./Overload.ts"
 import { deadlineOf, placeOf, unknownModel } from "./Placing.ts"
@@ -70,7 +70,11 @@ export class DialectHandler {
       if (Result.isFailure(caller)) this.refuse(exchange, dialect, caller.failure)
       else exchange.reply(this.listing(dialect, route, caller.success))
     } else if (state.isDraining) this.refuse(exchange, dialect, draining)
-    else auth.admitted(credential, (caller) => this.receive(exchange, dialect, route, caller, beforeBody))
+    else {
+      auth.admitted(credential, (caller) =>
+        this.guarded(exchange, dialect, () => this.receive(exchange, dialect, route, caller, beforeBody))
+      )
+    }
   }
 
   /** Reads the body of a request that its caller may make, and answers it. */
@@ -91,12 +95,41 @@ export class DialectHandler {
       return
     }
     beforeBody?.()
-    readBody(exchange.request, maxBodyBytes, (body) => {
-      const accepted = Result.flatMap(body, (bytes) => this.accept(exchange, dialect, route, caller.success, bytes))
-      if (Result.isFailure(accepted)) this.refuse(exchange, dialect, accepted.failure)
-      else if (accepted.success.asked.isStreamed) this.stream(accepted.success)
-      else this.generate(accepted.success)
-    })
+    readBody(exchange.request, maxBodyBytes, (body) =>
+      this.guarded(exchange, dialect, () => {
+        const accepted = Result.flatMap(body, (bytes) => this.accept(exchange, dialect, route, caller.success, bytes))
+        if (Result.isFailure(accepted)) this.refuse(exchange, dialect, accepted.failure)
+        else if (accepted.success.asked.isStreamed) this.stream(accepted.success)
+        else this.generate(accepted.success)
+      })
+    )
+  }
+
+  /** What is called back later has nobody above it: what it throws would end the process. */
+  private guarded(exchange: Exchange, dialect: Dialect, work: () => void): void {
+    try {
+      work()
+    } catch (defect) {
+      this.log(exchange, whereOf(defect))
+      this.lost(exchange, dialect)
+    }
+  }
+
+  /** Says that the service failed, or, when that cannot be said, breaks the connection. */
+  private lost(exchange: Exchange, dialect: Dialect): void {
+    try {
+      const problem = internal(exchange.record.id)
+      exchange.record.problem = problem.kind
+      if (exchange.hasBegun) exchange.request.socket.destroy()
+      else exchange.fail(dialect.problem(problem))
+    } catch (defect) {
+      this.log(exchange, whereOf(defect))
+      exchange.request.socket.destroy()
+    }
+  }
+
+  private log(exchange: Exchange, where: string): void {
+    this.fork(Effect.logError(`A request failed by a defect (x-request-id ${exchange.record.id}): ${where}`))
   }
 
   private known(exchange: Exchange, caller: Result.Result<Caller, Problem>): Result.Result<Caller, Problem> {
@@ -165,10 +198,12 @@ export class DialectHandler {
     const work = telemetry.traced(exchange.record, client.generate(request, options))
     const fiber = this.fork(Effect.catch(work, (error) => this.fail(accepted, error)))
     exchange.worksIn(fiber)
-    fiber.addObserver((exit) => {
-      if (Exit.isFailure(exit)) this.broken(accepted, exit.cause)
-      else if (exit.value !== undefined) this.answer(accepted, exit.value)
-    })
+    fiber.addObserver((exit) =>
+      this.guarded(exchange, accepted.dialect, () => {
+        if (Exit.isFailure(exit)) this.broken(accepted, exit.cause)
+        else if (exit.value !== undefined) this.answer(accepted, exit.value)
+      })
+    )
   }
 
   private answer(accepted: Accepted, answer: GenAiAnswer): void {
@@ -195,7 +230,7 @@ export class DialectHandler {
     const fiber = this.fork(Effect.catch(work, (error) => this.fail(accepted, error, writer)))
     exchange.worksIn(fiber)
     fiber.addObserver((exit) => {
-      if (Exit.isFailure(exit)) this.broken(accepted, exit.cause, writer)
+      if (Exit.isFailure(exit)) this.guarded(exchange, dialect, () => this.broken(accepted, exit.cause, writer))
     })
   }
 
@@ -227,8 +262,7 @@ export class DialectHandler {
     const what = causeOf(cause)
     const isInterrupted = what._tag === "Interrupted"
     this.say(exchange, dialect, isInterrupted ? draining : internal(exchange.record.id), writer)
-    if (isInterrupted) return
-    this.fork(Effect.logError(`A request failed by a defect (x-request-id ${exchange.record.id}): ${what.where}`))
+    if (what._tag === "Defect") this.log(exchange, what.where)
   }
 
   private say(exchange: Exchange, dialect: Dialect, problem: Problem, writer: StreamWriter | undefined): void {
@@ -250,7 +284,13 @@ export class DialectHandler {
 
 /** Where an answer comes from, for those who look for the reason of what they see. */
 const origin = ({ record }: Exchange): ReadonlyArray<string> =>
-  record.endpoint === undefined ? [] : ["x-endpoint", record.endpoint, "x-attempts", String(record.attempts)]
+  record.endpoint === undefined ? [] : ["x-endpoint", inHeader(record.endpoint), "x-attempts", String(record.attempts)]
+
+/** Headers are printable ASCII (RFC 9110, 5.5); everything else in a name is percent-encoded. */
+const inHeader = (name: string): string =>
+  PRINTABLE.test(name) ? name : name.toWellFormed().replace(/[^\x20-\x7e]+/g, encodeURIComponent)
+
+const PRINTABLE = /^[\x20-\x7e]*$/
 
 /** Takes down what the events tell. True when they hold the last. */
 const note = ({ record }: Exchange, events: ReadonlyArray<ChatEvent>): boolean => {

@@ -62,6 +62,13 @@ export class Exchange {
     this.response.end(reply.body, this.sent)
   }
 
+  /** Answers although an answer was being made: that broke before any of it went out. */
+  fail(reply: Reply): void {
+    if (this.isOver || this.hasBegun) return
+    this.isSaid = false
+    this.reply(reply, ["connection", "close"])
+  }
+
   /**
    * Answers a request whose body is not read to its end. The connection is kept only when the rest is short; otherwise it
    * is closed as soon as the client has read the answer, for what it still sends would else destroy it on its way.

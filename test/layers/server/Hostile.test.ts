@@ -1,7 +1,8 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, start } from "./harness.ts"
+import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
+import { ask, fakeClient, serve, start } from "./harness.ts"
 
 /** Sends a request and breaks the connection with a reset at once. */
 const sendAndReset = (port: number, bytes: string) =>
@@ -31,6 +32,38 @@ describe("nobody breaks the service", () => {
       }
       assert.strictEqual((yield* chat(ask("Hello"))).status, 200)
       assert.deepEqual(uncaught, [])
+    })
+  )
+
+  it.live("an endpoint may have any name: its header holds it percent-encoded", () =>
+    Effect.gen(function* () {
+      const { chat } = yield* start({}, { endpoint: { name: "東" } })
+      for (const stream of [false, true]) {
+        const answer = yield* chat(ask("Hello", { stream }))
+        assert.strictEqual(answer.status, 200)
+        assert.strictEqual(answer.headers["x-endpoint"], "%E6%9D%B1")
+      }
+    })
+  )
+
+  it.live("an answer that cannot be told is a failure of its request, and of nothing else", () =>
+    Effect.gen(function* () {
+      const answer = { endpoint: "east", attempts: 1 } as GenAiAnswer
+      Object.defineProperty(answer, "usage", {
+        get: () => {
+          throw new Error("SECRET")
+        }
+      })
+      const { chat, records } = yield* serve(fakeClient({ generate: () => Effect.succeed(answer) }))
+      for (let times = 0; times < 2; times++) {
+        const told = yield* chat(ask("Hello"))
+        assert.strictEqual(told.status, 500)
+        assert.notInclude(told.body, "SECRET")
+      }
+      assert.deepEqual(
+        records.map(({ problem }) => problem),
+        ["Internal", "Internal"]
+      )
     })
   )
 })
