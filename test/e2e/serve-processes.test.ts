@@ -1,6 +1,6 @@
 /** `serve --processes N`: to its clients one service, whichever of its processes they meet, and whichever of them die. */
 import { readFileSync } from "node:fs"
-import { createServer } from "node:http"
+import { Agent, createServer, get } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
@@ -68,7 +68,25 @@ const submit = ({ url }: Running) =>
     ({ body }): string => JSON.parse(body).job_id
   )
 
-const times = <A>(n: number, work: Effect.Effect<A>, concurrency: number | "unbounded" = "unbounded") =>
+/** Over one of the connections of `agent`; fails when that breaks. */
+const live = ({ url }: Running, agent: Agent | false): Effect.Effect<number, Error> =>
+  Effect.callback((resume) => {
+    const asked = get(`${url}/health/live`, { agent }, (response) => {
+      response.resume()
+      response.once("close", () => resume(Effect.succeed(response.statusCode ?? 0)))
+    })
+    asked.once("error", (error) => resume(Effect.fail(error)))
+    return Effect.sync(() => asked.destroy())
+  })
+
+/** Its two processes, once there are two. */
+const pair = ({ pid }: Running) =>
+  Effect.gen(function* () {
+    yield* until(Effect.sync(() => childrenOf(pid).length === 2))
+    return childrenOf(pid)
+  })
+
+const times = <A, E = never>(n: number, work: Effect.Effect<A, E>, concurrency: number | "unbounded" = "unbounded") =>
   Effect.all(
     Array.from({ length: n }, () => work),
     { concurrency }
@@ -130,6 +148,37 @@ describe("a process that is killed", () => {
       yield* until(isBack)
     })
   )
+
+  for (const signal of ["SIGSEGV", "SIGABRT", "SIGKILL"] as const) {
+    it.live(`while it holds and is given connections is replaced, and the service ends when asked (${signal})`, () =>
+      Effect.gen(function* () {
+        const sandbox = yield* SandboxServer.make({})
+        const service = yield* serve(sandbox, 2)
+        // The ones that stay open, and the many that come while processes die.
+        const agent = yield* Effect.acquireRelease(
+          Effect.sync(() => new Agent({ keepAlive: true, maxSockets: 60 })),
+          (agent) => Effect.sync(() => agent.destroy())
+        )
+        yield* times(60, live(service, agent))
+        const crowd = yield* Effect.forkChild(times(16, Effect.forever(Effect.exit(live(service, false)))))
+        for (let round = 0; round < 3; round++) {
+          const before = yield* pair(service)
+          for (const pid of before) process.kill(pid, signal)
+          yield* gone(before)
+        }
+        yield* pair(service)
+        yield* Fiber.interrupt(crowd)
+        const isBack = Effect.map(
+          Effect.exit(chat(service)),
+          (exit) => Exit.isSuccess(exit) && exit.value.status === 200
+        )
+        yield* until(isBack)
+        service.child.kill("SIGTERM")
+        const { code, stderr } = yield* service.finished
+        assert.strictEqual(code, 0, stderr)
+      })
+    )
+  }
 })
 
 describe("limits", () => {

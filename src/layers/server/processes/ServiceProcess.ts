@@ -9,6 +9,9 @@ import { type Begin, type ChildMessage, isChildMessage, type ParentMessage } fro
 /** A process that does not tell its figures within this time is not waited for. */
 const ASK_MS = 1_000
 
+/** What a process that is gone has sent is here within this time. */
+const LAST_WORDS_MS = 500
+
 export interface ServiceProcessOptions {
   readonly begin: Begin
   readonly onMessage: (child: ServiceProcess, message: ChildMessage) => void
@@ -40,10 +43,16 @@ export class ServiceProcess {
     this.worker.on("message", (message) => {
       if (isChildMessage(message)) this.take(message)
     })
-    // `exit` may come before the last messages do; the channel ends after them.
-    const once = (event: "disconnect" | "exit") =>
-      new Promise<void>((resolve) => this.worker.process.once(event, () => resolve()))
-    void Promise.all([once("disconnect"), once("exit")]).then(() => this.end())
+    // `exit` may come before the last messages do. The channel ends after them, but Node does not always tell that of a
+    // process that died while it was sent connections, so that is waited for only briefly.
+    const channel = new Promise<void>((resolve) => this.worker.process.once("disconnect", resolve))
+    this.worker.process.once("exit", () => {
+      const late = setTimeout(() => this.end(), LAST_WORDS_MS)
+      void channel.then(() => {
+        clearTimeout(late)
+        this.end()
+      })
+    })
     this.worker.on("error", (error) => {
       if (this.worker.process.pid === undefined) this.end(error.message)
     })

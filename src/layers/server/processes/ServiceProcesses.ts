@@ -53,6 +53,9 @@ const PULSE = "5 seconds"
 const LATE_MS = 5_000
 const AT_ONCE_MS = 2_000
 
+/** How long those take to end that are killed. */
+const KILL_MS = 5_000
+
 /** Starts the processes, and keeps so many of them until the scope closes; what is left then is cut off. */
 export const make = Effect.fnUntraced(function* (
   options: ServiceProcessesOptions
@@ -147,7 +150,8 @@ export const make = Effect.fnUntraced(function* (
     const inTime = yield* Effect.timeoutOption(ended, patienceMs)
     if (inTime._tag === "Some") return
     for (const child of children) child.kill()
-    yield* ended
+    // What cannot be killed now, such as one that hangs in the kernel, ends without its parent.
+    yield* Effect.timeoutOption(ended, KILL_MS)
   })
 
   yield* Effect.addFinalizer(() => {
