@@ -8,6 +8,8 @@ import { addCosts } from "./Prices.ts"
 export interface EndpointCounts extends Omit<EndpointStats, "wait" | "latency"> {
   readonly wait: HistogramCounts
   readonly latency: HistogramCounts
+  /** Of a process that is no more: what it has counted stays, how it saw the endpoint does not matter any longer. */
+  readonly hasEnded?: true
 }
 
 /** A copy that does not change. */
@@ -20,6 +22,7 @@ export const countsOf = (stats: EndpointStats): EndpointCounts => ({
 /** What a process that has ended has in flight was cut off. */
 export const ended = (counts: EndpointCounts): EndpointCounts => ({
   ...counts,
+  hasEnded: true,
   inflight: 0,
   queueLen: 0,
   aborted: counts.aborted + counts.inflight
@@ -58,6 +61,8 @@ export const merge = (all: ReadonlyArray<EndpointCounts>): EndpointStats => {
   const [first] = all
   if (first === undefined) throw new RangeError("no figures to put together")
   const sum = (figure: (counts: EndpointCounts) => number) => all.reduce((total, counts) => total + figure(counts), 0)
+  const living = all.filter(({ hasEnded }) => hasEnded !== true)
+  const seeing = living.length === 0 ? all : living
   const failures: Record<string, number> = {}
   for (const counts of all) {
     for (const [reason, count] of Object.entries(counts.failures)) failures[reason] = (failures[reason] ?? 0) + count
@@ -66,8 +71,8 @@ export const merge = (all: ReadonlyArray<EndpointCounts>): EndpointStats => {
     name: first.name,
     kind: first.kind,
     weight: first.weight,
-    state: STATES.find((state) => all.some((counts) => counts.state === state)) ?? first.state,
-    ...opening(all),
+    state: STATES.find((state) => seeing.some((counts) => counts.state === state)) ?? first.state,
+    ...opening(seeing),
     inflight: sum((counts) => counts.inflight),
     queueLen: sum((counts) => counts.queueLen),
     sent: sum((counts) => counts.sent),

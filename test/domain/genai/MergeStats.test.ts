@@ -55,4 +55,10 @@ describe("figures of several processes", () => {
     )
     assert.deepInclude(counts, { inflight: 0, aborted: 3, queueLen: 0, sent: 9 })
   })
+
+  it("take the state of an endpoint from processes that live", () => {
+    const up = MergeStats.ended(MergeStats.countsOf(endpoint("east", { sent: 9, state: "up" })))
+    const open = MergeStats.countsOf(endpoint("east", { sent: 1, state: "open", opensInMs: 500 }))
+    assert.deepInclude(MergeStats.merge([up, open]), { state: "open", opensInMs: 500, sent: 10 })
+  })
 })

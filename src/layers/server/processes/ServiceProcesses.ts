@@ -121,7 +121,7 @@ export const make = Effect.fnUntraced(function* (
     if (figures === undefined) return
     const before = past.get(index)
     const last = ProcessFigures.ended(figures)
-    past.set(index, before === undefined ? last : ProcessFigures.add(before, last))
+    past.set(index, before === undefined ? last : ProcessFigures.ended(ProcessFigures.add(before, last)))
   }
 
   const keep = Effect.fnUntraced(function* (first: ServiceProcess) {
