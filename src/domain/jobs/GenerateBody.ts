@@ -5,6 +5,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { decode as decodeDialect } from "../dialects/GeminiRequest.ts"
 import { ChatMessage, type GenAiRequest } from "../genai/GenAiRequest.ts"
 import { brokenText, fieldPath, isDeeper, isObject, type JsonObject, shown } from "../JsonText.ts"
+import { isModelName } from "../ModelName.ts"
 import { nearest } from "../Suggestion.ts"
 import { Problem } from "../server/Problem.ts"
 
@@ -15,7 +16,7 @@ const Members = Schema.Record(Schema.String, Schema.Unknown)
 /** What both ways to ask have beside the request itself. */
 const shared = {
   /** A name of a model, as `GET /v1/models` lists them. Default: any endpoint. */
-  model: Schema.optionalKey(Text),
+  model: Schema.optionalKey(Text.check(Schema.makeFilter(isModelName, { expected: "the name of a model" }))),
   /** Requests of one session go to one endpoint. The header `x-session-id` says the same. */
   session: Schema.optionalKey(Text),
   /** Whether the text is wanted piece by piece, at `GET /jobs/{id}/events`. Default: false. */
@@ -61,6 +62,9 @@ export interface Asked {
 /** Lists and objects inside each other; deeper ones cannot be worked on without exhausting the stack. */
 const MAX_DEPTH = 256
 
+/** What `extra` must not say: where a request goes is decided, and allowed, by what stands beside it. */
+const OWN = ["model", "models", "messages", "stream"]
+
 const parse = { onExcessProperty: "error", errors: "first" } as const
 const decodeNeutral = Schema.decodeUnknownResult(NeutralForm, parse)
 const decodeGemini = Schema.decodeUnknownResult(GeminiForm, { errors: "first" })
@@ -96,6 +100,8 @@ const readNeutral = (body: JsonObject): Result.Result<Asked, Problem> => {
   if (max_tokens !== undefined && maxTokens !== max_tokens) {
     return wrong("max_tokens", 'There is both "maxTokens" and "max_tokens"; keep one of them.')
   }
+  const own = OWN.find((name) => Object.hasOwn(extra ?? {}, name))
+  if (own !== undefined) return wrong(`extra.${own}`, `extra.${own}: this service sets ${own} itself; leave it out.`)
   return Result.succeed({
     request: {
       messages: input === undefined ? (messages ?? []) : [{ role: "user", content: input }],

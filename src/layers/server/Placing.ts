@@ -1,6 +1,7 @@
 /** Where the requests of the dialects may go, and how long they may take. */
 import * as Result from "effect/Result"
 import type { ClientRequest, Dialect } from "../../domain/dialects/Dialect.ts"
+import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { ModelRoute, ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import { Problem } from "../../domain/server/Problem.ts"
 import { type Caller, forbids } from "./Auth.ts"
@@ -9,10 +10,10 @@ import { type Caller, forbids } from "./Auth.ts"
 export const placeOf = (
   models: ModelRoutes,
   dialect: Dialect,
-  { model, needs }: ClientRequest,
+  { model, needs, request }: ClientRequest,
   caller: Caller
 ): Result.Result<ModelRoute, Problem> => {
-  const forbidden = forbids(caller, model)
+  const forbidden = forbids(caller, model) ?? (caller.models === undefined ? undefined : namesOthers(request))
   if (forbidden !== undefined) return Result.fail(forbidden)
   const anywhere = models.resolve(model)
   if (anywhere === undefined) return Result.fail(unknownModel(models, model, caller))
@@ -20,6 +21,17 @@ export const placeOf = (
   const within = models.within(model, dialect.name)
   return within === undefined ? Result.fail(needsFamily(dialect, model, needs)) : Result.succeed(within)
 }
+
+/** OpenRouter takes any of the models in this list instead of the one that was asked for. */
+const namesOthers = ({ extra, native }: GenAiRequest): Problem | undefined =>
+  Object.hasOwn(native?.body ?? {}, "models") || Object.hasOwn(extra ?? {}, "models")
+    ? new Problem({
+        kind: "Forbidden",
+        code: "model_not_allowed",
+        field: "models",
+        message: "models: this API key may use certain models only, so it cannot ask for a choice of them; use model."
+      })
+    : undefined
 
 export const unknownModel = (models: ModelRoutes, model: string, caller: Caller): Problem => {
   const near = models.suggest(model)

@@ -59,6 +59,8 @@ describe("refusals", () => {
       const { chat, send } = yield* start({}, { server: { apiKeys, models } })
       assert.strictEqual((yield* chat({ ...ask("Hello"), model: "cheap" }, bearer("team"))).status, 200)
       assert.strictEqual((yield* chat({ ...ask("Hello"), model: "dear" }, bearer("team"))).status, 403)
+      const either = { ...ask("Hello"), model: "cheap", models: ["dear"] }
+      assert.strictEqual((yield* chat(either, bearer("team"))).status, 403)
       const list = yield* send("/v1/models", { headers: bearer("team") })
       assert.include(list.body, "cheap")
       assert.notInclude(list.body, "dear")

@@ -28,11 +28,20 @@ const readAsked = Effect.fnUntraced(function* (request: HttpServerRequest.HttpSe
   const read = yield* Effect.fromResult(readGenerateBody(body))
   const asked = { ...read, session: read.session ?? sessionOf(request) }
   yield* checkModel(caller, asked.model)
+  if (caller.models !== undefined && asked.request.body !== undefined) return yield* bodyNotAllowed
   const place = yield* Effect.fromResult(placeRequest(models, asked.model, asked.request))
   const record = recordOf(request)
   if (record !== undefined && asked.model !== undefined && models.names.includes(asked.model))
     record.model = asked.model
   return { caller, asked, place }
+})
+
+/** It is sent as it is, so that it may name any model. */
+const bodyNotAllowed = new Problem({
+  kind: "Forbidden",
+  code: "body_not_allowed",
+  field: "body",
+  message: "body: this API key may use certain models only; send input or messages instead."
 })
 
 const sessionOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>

@@ -147,7 +147,8 @@ describe("problems", () => {
     Effect.gen(function* () {
       const key = (name: string) => ({ name, sha256: hashKey(name), requestsPerMinute: undefined, models: undefined })
       const limited = { ...key("limited"), requestsPerMinute: 1, models: new Set(["test-model"]) }
-      const { post, send } = yield* startApi({}, { apiKeys: [key("ann"), key("bob"), limited] })
+      const restricted = { ...key("restricted"), models: new Set(["test-model"]) }
+      const { post, send } = yield* startApi({}, { apiKeys: [key("ann"), key("bob"), limited, restricted] })
       const as = (name: string) => ({ authorization: `Bearer ${name}` })
       for (const path of ["/jobs", "/metrics", "/metrics/prometheus"]) {
         assert.strictEqual((yield* send(path)).status, 401)
@@ -162,6 +163,12 @@ describe("problems", () => {
       assert.strictEqual((yield* send(`/jobs/${job_id}`, { headers: as("ann") })).status, 200)
       const other = yield* post("/generate", { input: "x", model: "other" }, as("limited"))
       assert.strictEqual(other.status, 403)
+      for (const path of ["/submit", "/generate"]) {
+        const raw = { body: { model: "other" }, model: "test-model" }
+        assert.strictEqual((yield* post(path, raw, as("restricted"))).status, 403)
+        const extra = { input: "x", model: "test-model", extra: { model: "other" } }
+        assert.strictEqual((yield* post(path, extra, as("restricted"))).status, 400)
+      }
       const often = yield* post("/generate", { input: "x", model: "test-model" }, as("limited"))
       assert.strictEqual(often.status, 429)
       assert.isAbove(Number(often.headers.get("retry-after")), 0)
