@@ -33,13 +33,7 @@ export const OBJECT: Check = ["an object", isObject]
 export const TEXT: Check = ["text", isText]
 export const COUNT: Check = ["a whole number above 0", (value) => Number.isSafeInteger(value) && Number(value) > 0]
 
-/**
- * A model's name. It may become part of a path, which text with half of a surrogate pair cannot (RFC 3986 wants UTF-8).
- */
-export const isModelName = (value: unknown): value is string =>
-  isText(value) && value !== "" && value.length <= LONGEST_NAME && value.isWellFormed()
-
-const LONGEST_NAME = 512
+export { isModelName } from "../ModelName.ts"
 
 /** What JSON.parse reads without recursion, JSON.stringify cannot take up again. */
 const MAX_DEPTH = 500

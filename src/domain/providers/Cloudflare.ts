@@ -10,6 +10,7 @@ import * as EventDecoder from "./EventDecoder.ts"
 import * as Failures from "./Failures.ts"
 import { bearer, makeHeaders } from "./Headers.ts"
 import * as Json from "./Json.ts"
+import { modelPath } from "./ModelPath.ts"
 import { messagesOf } from "./OpenAiMessages.ts"
 import type { MakeProvider, Provider } from "./Provider.ts"
 
@@ -67,4 +68,4 @@ export const make: MakeProvider = (target) => {
 }
 
 /** A model's name as part of a path: its slashes and its `@` stay. */
-const placeOf = (model: string): string => model.split("/").map(encodeURIComponent).join("/").replaceAll("%40", "@")
+const placeOf = (model: string): string => modelPath(model).replaceAll("%40", "@")

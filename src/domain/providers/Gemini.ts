@@ -12,6 +12,7 @@ import { makeEncodeBody } from "./GeminiRequest.ts"
 import * as GoogleErrors from "./GoogleErrors.ts"
 import { type Authenticate, makeHeaders } from "./Headers.ts"
 import * as Json from "./Json.ts"
+import { modelPath } from "./ModelPath.ts"
 import type { EncodeMode, MakeProvider, Provider, ProviderTarget } from "./Provider.ts"
 
 const apiKey: Authenticate = (credential) => ["x-goog-api-key", credential]
@@ -71,7 +72,7 @@ export const makeWith = (target: ProviderTarget, authenticate: Authenticate): Pr
 const makePath = ({ pathname, search }: URL, defaultModel: string | undefined) => {
   const base = pathname.replace(/\/+$/, "")
   const build = (model: string, mode: EncodeMode): string => {
-    const place = (model.includes("/") ? model : `models/${model}`).split("/").map(encodeURIComponent).join("/")
+    const place = modelPath(model.includes("/") ? model : `models/${model}`)
     if (mode === "answer") return `${base}/${place}:generateContent${search}`
     return `${base}/${place}:streamGenerateContent${search === "" ? "?" : `${search}&`}alt=sse`
   }

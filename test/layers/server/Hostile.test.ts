@@ -66,4 +66,31 @@ describe("nobody breaks the service", () => {
       )
     })
   )
+
+  it.live("a model's name is no way out of the endpoint's path", () =>
+    Effect.gen(function* () {
+      const { chat, sandbox, send } = yield* start({}, { endpoint: { model: undefined } })
+      for (const model of [
+        "../../d1/database/ID/query",
+        "a/./b",
+        "a//b",
+        "/a",
+        "a/",
+        "a\\b",
+        "a?b",
+        "a#b",
+        "a%2e",
+        "a\nb"
+      ]) {
+        assert.strictEqual((yield* chat({ ...ask("Hello"), model })).status, 400, model)
+        const answer = yield* send("/submit", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ input: "Hello", model })
+        })
+        assert.strictEqual(answer.status, 400, model)
+      }
+      assert.strictEqual((yield* sandbox.stats).received, 0)
+    })
+  )
 })
