@@ -33,6 +33,8 @@ export class Call {
   onSent: ((endpoint: string) => void) | undefined = undefined
   /** Set when it is ended because no endpoint is left for it. */
   lost: AttemptFailed | undefined = undefined
+  /** The deadline, of the monotonic clock, in milliseconds. */
+  readonly expiresAt: number
   /** How the last attempt failed. */
   lastFailure: AttemptFailed | undefined = undefined
 
@@ -40,6 +42,8 @@ export class Call {
     request: GenAiRequest,
     options: GenerateOptions | undefined,
     startedAt: number,
+    /** Of the monotonic clock, in milliseconds. */
+    startedMonotonicMs: number,
     deadlineMs: number,
     endpointCount: number
   ) {
@@ -51,10 +55,11 @@ export class Call {
     this.startedAt = startedAt
     this.readyAt = startedAt
     this.deadlineMs = deadlineMs
+    this.expiresAt = startedMonotonicMs + deadlineMs
     this.endpointCount = endpointCount
   }
 
-  /** Of the clock, in milliseconds. */
+  /** Unix milliseconds, to compare with what providers say; what ends the call is `expiresAt`. */
   get deadlineAt(): number {
     return this.startedAt + this.deadlineMs
   }

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import { monotonicMs } from "../dispatch/Throttle.ts"
 
 /** The longest sleep: a client that is idle keeps the process alive no longer than this. */
 const LONGEST_SLEEP_MS = 10_000
@@ -25,7 +26,7 @@ export class CallDeadline {
 
 /**
  * Instead of `Effect.timeout`, which makes two fibers and a timer for each call and so cost as much as all the rest of a
- * call. A deadline is never noticed early.
+ * call. A deadline is never noticed early, nor at once because somebody sets the wall clock: its time is the monotonic clock's.
  *
  * A binary heap, the soonest on top. Calls mostly have the same time to go, so that a new deadline is the last one and
  * stays where it is put.
@@ -51,7 +52,7 @@ export class CallDeadlines {
         this.wakesAtMs = Number.POSITIVE_INFINITY
         return this.sooner.await
       }
-      const now = this.clock.currentTimeMillisUnsafe()
+      const now = monotonicMs(this.clock)
       const sleepMs = Math.min(Math.max(1, Math.ceil(next.atMs - now)), LONGEST_SLEEP_MS)
       this.wakesAtMs = now + sleepMs
       return Effect.raceFirst(this.clock.sleep(Duration.millis(sleepMs)), this.sooner.await)
@@ -111,7 +112,7 @@ export class CallDeadlines {
   }
 
   private pass(): void {
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = monotonicMs(this.clock)
     for (let next = this.heap[0]; next !== undefined && next.atMs <= now; next = this.heap[0]) {
       this.stop(next)
       next.onPassed()

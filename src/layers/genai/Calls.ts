@@ -18,6 +18,7 @@ import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
 import type { DrainOptions, GenerateOptions, Room } from "../../services/GenAiClient.ts"
+import { monotonicMs } from "../dispatch/Throttle.ts"
 import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
 import { traceOf } from "./AttemptSpan.ts"
 import { backoff } from "./Backoff.ts"
@@ -125,7 +126,7 @@ export class Calls {
       this.active++
       this.retries.onRequest()
       const answer = this.attempts(call, (place) => this.attempt(call, place))
-      return this.deadlines.within(answer, call.deadlineAt, (exit, isLate) => {
+      return this.deadlines.within(answer, call.expiresAt, (exit, isLate) => {
         this.end()
         return settled(call, exit, isLate)
       })
@@ -173,7 +174,7 @@ export class Calls {
   ): Call {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
     const now = this.clock.currentTimeMillisUnsafe()
-    const call = new Call(request, options, now, deadlineMs, this.config.endpoints.length)
+    const call = new Call(request, options, now, monotonicMs(this.clock), deadlineMs, this.config.endpoints.length)
     call.trace = traceOf(fiber, this.clock)
     return call
   }

@@ -14,6 +14,8 @@ export class HealthFleet {
   private readonly clock: Clock.Clock
   private readonly deadlineMs: number
   private disabled = NONE
+  /** By the set given: the dispatcher is quick with a set that it has seen before. */
+  private unions = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>()
   private readonly load = { sending: 0 }
   private slots = 0
   /** Called when more can be sent at once than before. */
@@ -42,7 +44,13 @@ export class HealthFleet {
   /** The endpoints not to be used: those given, and those that are disabled. */
   excluding(exclude: ReadonlySet<string>): ReadonlySet<string> {
     if (this.disabled.size === 0) return exclude
-    return exclude.size === 0 ? this.disabled : new Set([...exclude, ...this.disabled])
+    if (exclude.size === 0) return this.disabled
+    let union = this.unions.get(exclude)
+    if (union === undefined) {
+      union = new Set([...exclude, ...this.disabled])
+      this.unions.set(exclude, union)
+    }
+    return union
   }
 
   /** Whether one of the endpoints that are not excluded takes requests before that time (Unix milliseconds). */
@@ -81,6 +89,7 @@ export class HealthFleet {
   private recount(): void {
     const names = this.monitors.filter((monitor) => monitor.isDisabled).map(({ name }) => name)
     this.disabled = names.length === 0 ? NONE : new Set(names)
+    this.unions = new WeakMap()
   }
 
   /** When the last one goes and none comes back in time, those that wait are told so instead of waiting on. */

@@ -203,11 +203,11 @@ export class StreamAttempt {
   }
 }
 
-/** A provider's own events count from the first that is part of the answer: tool calls have no text, and must not wait. */
 /** Read as one: servers send an event to a chunk, and each piece of text costs as much to decode as a long one. */
 const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array>): Uint8Array =>
   chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
 
+/** A provider's own events count from the first that is part of the answer: tool calls have no text, and must not wait. */
 const isAnswer = (event: ChatEvent): boolean =>
   event._tag === "RawEvent" ? !event.isOpening : event._tag !== "UsageReport"
 

@@ -63,7 +63,7 @@ export class StreamCall {
     const { attempts, call, deadlines } = this.options
     const attempt = attempts((turn) => this.attemptWith(turn))
     return deadlines
-      .within(attempt, call.deadlineAt, (exit, isLate) => settled(call, exit, isLate))
+      .within(attempt, call.expiresAt, (exit, isLate) => settled(call, exit, isLate))
       .pipe(
         Effect.matchEffect({
           onSuccess: (answer) => this.begun(answer),
@@ -93,7 +93,7 @@ export class StreamCall {
     return Effect.contextWith((context) => {
       const { call, deadlines } = this.options
       this.rest = Effect.catch(answer.next, (error) => this.ended(error))
-      this.deadline = new CallDeadline(call.deadlineAt, () => void Effect.runForkWith(context)(this.expire))
+      this.deadline = new CallDeadline(call.expiresAt, () => void Effect.runForkWith(context)(this.expire))
       deadlines.start(this.deadline)
       return Effect.succeed(answer.first)
     })

@@ -42,6 +42,29 @@ describe("the deadlines of calls", () => {
     { arbitrary: { runs: 50 } }
   )
 
+  it.effect("go by the monotonic clock: setting the wall clock forward interrupts nobody", () =>
+    Effect.gen(function* () {
+      const testClock = yield* Clock.Clock
+      let stepMs = 0
+      const clock: Clock.Clock = {
+        ...testClock,
+        sleep: (duration) => testClock.sleep(duration),
+        monotonicTimeNanosUnsafe: () => testClock.monotonicTimeNanosUnsafe(),
+        currentTimeMillisUnsafe: () => testClock.currentTimeMillisUnsafe() + stepMs
+      }
+      const deadlines = new CallDeadlines(clock)
+      yield* Effect.forkScoped(deadlines.watch, { startImmediately: true })
+      const passed: Array<string> = []
+      deadlines.start(new CallDeadline(600_000, () => passed.push("late")))
+      yield* TestClock.adjust("1 second")
+      stepMs = 3_600_000
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(passed, [])
+      yield* TestClock.adjust("9 minutes")
+      assert.deepStrictEqual(passed, ["late"])
+    })
+  )
+
   it.effect("are kept although an earlier one makes the watch look sooner than it meant to", () =>
     Effect.gen(function* () {
       const deadlines = yield* started
