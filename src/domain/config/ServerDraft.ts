@@ -1,5 +1,6 @@
 /** The configuration of the HTTP service on its way from what was written to what is used: checked first, then given its variables. */
 import * as Result from "effect/Result"
+import { keyBytes } from "../jobs/WebhookSignature.ts"
 import { type ConfigProblem, printPath } from "./ConfigError.ts"
 import { flagName } from "./ConfigFlags.ts"
 import { decode } from "./DecodeConfig.ts"
@@ -166,6 +167,6 @@ const databaseRule = {
 
 /** RFC 2104 discourages keys that are shorter than the hash is wide; half of that is the least that is worth a signature. */
 const secretRule = {
-  allowed: (value: string) => value.length >= 16,
+  allowed: (value: string) => keyBytes(value) >= 16,
   complaint: "is too short to sign with; make one with: openssl rand -hex 32"
 }

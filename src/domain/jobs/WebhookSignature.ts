@@ -11,6 +11,12 @@ const PREFIX = "whsec_"
 const keyOf = (secret: string): Buffer =>
   secret.startsWith(PREFIX) ? Buffer.from(secret.slice(PREFIX.length), "base64") : Buffer.from(secret)
 
+/** How long the key is that a secret stands for; 0 for one that has the prefix and is no base64. */
+export const keyBytes = (secret: string): number =>
+  secret.startsWith(PREFIX) && !BASE64.test(secret.slice(PREFIX.length)) ? 0 : keyOf(secret).length
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/
+
 /** The same `id` for every try of one delivery; `nowMs` is that of this try. */
 export const signatureHeaders = (
   secret: string,
