@@ -55,7 +55,7 @@ describe("the log of requests", () => {
       assert.deepStrictEqual(idsIn(read()), ids(0, 3))
       log.write(record({ id: "r-3" }))
       yield* TestClock.adjust(100)
-      yield* until(() => idsIn(read()).length === 4)
+      yield* until(() => read().split("\n").length > 4)
     })
   )
 
@@ -64,7 +64,8 @@ describe("the log of requests", () => {
       const { fd, read } = yield* file
       const log = yield* RequestLog.make({ format: "json", fd })
       for (const id of ids(0, 1_000)) log.write(record({ id }))
-      yield* until(() => idsIn(read()).length === 1_000)
+      // Read in the middle of a write, the last line may be a part of one.
+      yield* until(() => read().split("\n").length > 1_000)
       assert.deepStrictEqual(idsIn(read()), ids(0, 1_000))
     })
   )
