@@ -192,7 +192,7 @@ const damaged = (bytes: Buffer, random: () => number): Buffer => {
 }
 
 const head = (method: string, path: string, headers: ReadonlyArray<string>): string =>
-  [`${method} ${path} HTTP/1.1`, "host: test", "connection: close", ...headers, "", ""].join("\r\n")
+  [`${method} ${path} HTTP/1.1`, "host: localhost", "connection: close", ...headers, "", ""].join("\r\n")
 
 const wellFormed = ({ method, path }: Sample, text: string | undefined): Buffer =>
   Buffer.from(

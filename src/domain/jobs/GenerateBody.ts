@@ -8,6 +8,7 @@ import { brokenText, fieldPath, isDeeper, isObject, type JsonObject, shown } fro
 import { isModelName } from "../ModelName.ts"
 import { nearest } from "../Suggestion.ts"
 import { Problem } from "../server/Problem.ts"
+import { MAX_SESSION_LENGTH } from "../server/Session.ts"
 
 const Text = Schema.String.check(Schema.isMinLength(1))
 const PositiveInt = Schema.Int.check(Schema.isGreaterThan(0))
@@ -18,7 +19,7 @@ const shared = {
   /** A name of a model, as `GET /v1/models` lists them. Default: any endpoint. */
   model: Schema.optionalKey(Text.check(Schema.makeFilter(isModelName, { expected: "the name of a model" }))),
   /** Requests of one session go to one endpoint. The header `x-session-id` says the same. */
-  session: Schema.optionalKey(Text),
+  session: Schema.optionalKey(Text.check(Schema.isMaxLength(MAX_SESSION_LENGTH))),
   /** Whether the text is wanted piece by piece, at `GET /jobs/{id}/events`. Default: false. */
   stream: Schema.optionalKey(Schema.Boolean),
   /** Is sent the job once it has ended. */

@@ -21,6 +21,7 @@ import * as GroupCommit from "./GroupCommit.ts"
 import { follow } from "./JobEvents.ts"
 import * as JobRunner from "./JobRunner.ts"
 import { JobWatches } from "./JobWatch.ts"
+import { storeProblem } from "./StoreProblem.ts"
 import * as Webhooks from "./Webhooks.ts"
 
 export interface DurableJobsOptions {
@@ -33,7 +34,6 @@ export interface DurableJobsOptions {
 
 /** Jobs whose time is over are forgotten so often. */
 const PURGE = "30 seconds"
-const STORE_RETRY_MS = 1_000
 
 /** Runs jobs as long as the scope; what runs when it closes goes back to the store. */
 export const make = Effect.fnUntraced(function* (
@@ -174,16 +174,5 @@ const full = (pending: number, retryAfterMs: number): Problem =>
 const asked = <A>(work: Effect.Effect<A, JobStoreError>): Effect.Effect<A, Problem> =>
   work.pipe(
     Effect.tapError((error) => Effect.logWarning(`The store of jobs failed: ${error.message}`)),
-    Effect.mapError(unavailable)
+    Effect.mapError(storeProblem)
   )
-
-/** The store's own sentence may name files and hosts: it is for the log. */
-const unavailable = ({ isTransient }: JobStoreError): Problem =>
-  isTransient
-    ? new Problem({
-        kind: "Overloaded",
-        code: "store_unavailable",
-        message: "The store of jobs does not answer now: come again.",
-        retryAfterMs: STORE_RETRY_MS
-      })
-    : new Problem({ kind: "Internal", code: "store_failed", message: "The store of jobs failed at this request." })

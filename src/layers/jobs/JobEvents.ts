@@ -7,6 +7,7 @@ import { Problem } from "../../domain/server/Problem.ts"
 import type { JobStore } from "../../services/JobStore.ts"
 import type { JobEvent } from "../../services/Jobs.ts"
 import type { JobWatch, JobWatches } from "./JobWatch.ts"
+import { storeProblem } from "./StoreProblem.ts"
 
 /** How often jobs are looked up that do not run here. */
 const POLL = "1 second"
@@ -65,9 +66,7 @@ const next = Effect.fnUntraced(function* ({ id, store, watch, watches }: Followe
 const refresh = Effect.fnUntraced(function* (id: JobId, watch: JobWatch, store: JobStore["Service"]) {
   if (watch.isLocal || (watch.job !== undefined && isEnded(watch.job.status))) return
   const found = yield* Effect.catch(store.get(id), (error) =>
-    error.isTransient
-      ? Effect.succeed(Option.fromNullishOr(watch.job))
-      : Effect.fail(new Problem({ kind: "Internal", code: "store_failed", message: error.message }))
+    error.isTransient ? Effect.succeed(Option.fromNullishOr(watch.job)) : Effect.fail(storeProblem(error))
   )
   // It may have been taken up here meanwhile.
   if (watch.isLocal) return

@@ -10,6 +10,7 @@ import type { Job, JobOutcome } from "../../domain/jobs/Job.ts"
 import { jobFailure, jobResult } from "../../domain/jobs/JobAnswers.ts"
 import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import { type Place, placeRequest } from "../../domain/server/PlaceRequest.ts"
+import { sessionOf } from "../../domain/server/Session.ts"
 import type { GenAiClient } from "../../services/GenAiClient.ts"
 import type { JobWatch } from "./JobWatch.ts"
 
@@ -34,7 +35,10 @@ export const runJob = (parts: JobRunParts, job: Job, watch: JobWatch): Effect.Ef
     }
     const answer = job.stream
       ? streamed(parts, job, placed.success, watch)
-      : parts.client.generate(placed.success.request, { session: job.session, exclude: placed.success.exclude })
+      : parts.client.generate(placed.success.request, {
+          session: sessionOf(job.owner, job.session),
+          exclude: placed.success.exclude
+        })
     return answer.pipe(
       Effect.map((answer): RunEnd => ({ status: "Completed", result: jobResult(answer) })),
       Effect.catch((error) => Effect.succeed(endOf(error))),
@@ -85,7 +89,7 @@ const streamed = Effect.fnUntraced(function* (
     progress.attempts++
   }
   for (let run = 1; ; run++) {
-    const events = client.stream(request, { session: job.session, exclude, onSend })
+    const events = client.stream(request, { session: sessionOf(job.owner, job.session), exclude, onSend })
     const result = yield* Effect.result(
       Stream.runForEach(events, (event) => Effect.sync(() => take(event, progress, watch)))
     )

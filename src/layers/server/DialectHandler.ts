@@ -14,6 +14,7 @@ import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import type { Problem } from "../../domain/server/Problem.ts"
+import { MAX_SESSION_LENGTH, sessionIn, sessionOf, tooLong } from "../../domain/server/Session.ts"
 import type { GenAiClient, GenerateOptions } from "../../services/GenAiClient.ts"
 import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
 import { type Auth, type Caller, forbids } from "./Auth.ts"
@@ -163,7 +164,8 @@ export class DialectHandler {
     if (this.names.has(asked.model)) record.model = asked.model
     record.isStreamed = asked.isStreamed
     const { exclude, keepsModel } = place.success
-    const session = headers["x-session-id"]
+    const session = sessionIn(headers["x-session-id"])
+    if ((session?.length ?? 0) > MAX_SESSION_LENGTH) return Result.fail(tooLong)
     return Result.succeed({
       exchange,
       dialect,
@@ -172,7 +174,7 @@ export class DialectHandler {
       options: {
         exclude,
         onFull: "fail",
-        session: typeof session === "string" && session !== "" ? session : undefined,
+        session: sessionOf(caller.name, session),
         deadline: deadline.success,
         onSend: (endpoint) => {
           record.endpoint = endpoint

@@ -173,8 +173,11 @@ export class Edge {
     else this.refuse(exchange, problem, dialect?.problem)
   }
 
-  private isForeignPage({ headers: { origin } }: IncomingMessage): boolean {
-    return this.options.refusesPages && origin !== undefined && !isOfThisMachine(origin)
+  /** A page whose own name was made to lead here (DNS rebinding) sends no origin with a GET, but its name as the host. */
+  private isForeignPage({ headers: { host, origin } }: IncomingMessage): boolean {
+    if (!this.options.refusesPages) return false
+    if (origin !== undefined && !isOfThisMachine(origin)) return true
+    return host !== undefined && !isOfThisMachine(`http://${host}`)
   }
 }
 

@@ -12,7 +12,7 @@ describe("a service that drains", () => {
       yield* running.send(rawChat(streamed))
       yield* running.until(/data: /)
       const other = yield* rawConnection(port)
-      yield* other.send("GET /health/ready HTTP/1.1\r\nhost: test\r\n\r\n")
+      yield* other.send("GET /health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n")
       yield* other.until(/^HTTP\/1\.1 200 /)
       const draining = yield* Effect.forkChild(service.drain(60_000), { startImmediately: true })
       yield* other.closed

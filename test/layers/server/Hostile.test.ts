@@ -2,7 +2,7 @@ import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
-import { ask, fakeClient, serve, start } from "./harness.ts"
+import { ask, fakeClient, rawConnection, serve, start } from "./harness.ts"
 
 /** Sends a request and breaks the connection with a reset at once. */
 const sendAndReset = (port: number, bytes: string) =>
@@ -91,6 +91,26 @@ describe("nobody breaks the service", () => {
         assert.strictEqual(answer.status, 400, model)
       }
       assert.strictEqual((yield* sandbox.stats).received, 0)
+    })
+  )
+
+  it.live("where no key is asked for, a request must name this machine as its host", () =>
+    Effect.gen(function* () {
+      const { port } = yield* start()
+      const statusFor = Effect.fnUntraced(function* (host: string, path: string) {
+        const connection = yield* rawConnection(port)
+        yield* connection.send(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+        return Number(/^HTTP\/1\.1 (\d{3})/.exec(yield* connection.closed)?.[1])
+      }, Effect.scoped)
+      for (const path of ["/v1/models", "/metrics", "/jobs/x"]) {
+        for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", "", "localhost:x"]) {
+          assert.strictEqual(yield* statusFor(host, path), 403, `${host} ${path}`)
+        }
+      }
+      for (const host of ["localhost", "LOCALHOST:80", `127.0.0.1:${port}`, "127.1.2.3", "[::1]", "[::1]:8080"]) {
+        assert.strictEqual(yield* statusFor(host, "/v1/models"), 200, host)
+      }
+      assert.strictEqual(yield* statusFor("evil.example", "/health/live"), 200)
     })
   )
 })

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ask, rawChat, rawConnection, start } from "./harness.ts"
 
 const body = JSON.stringify(ask("Hello"))
-const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"
+const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 /** Sends the bytes and gives all that comes back until the service closes the connection. */
 const exchange = Effect.fnUntraced(function* (port: number, bytes: string | Buffer) {
@@ -69,7 +69,7 @@ describe("what is no proper request", () => {
         for (const method of ["GET", "POST", "OPTIONS", "PATCH"]) {
           const answer = yield* exchange(
             port,
-            `${method} ${target} HTTP/1.1\r\nhost: test\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`
+            `${method} ${target} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`
           )
           assert.isAtLeast(statusOf(answer), 200, `${method} ${target}: ${answer}`)
           assert.isBelow(statusOf(answer), 500, `${method} ${target}: ${answer}`)
@@ -117,7 +117,7 @@ describe("what is a proper request, if an unusual one", () => {
       const connection = yield* rawConnection(port)
       yield* connection.send(
         rawChat(JSON.stringify(ask("one", { stream: true }))) +
-          "GET /v1/models HTTP/1.1\r\nhost: test\r\n\r\n" +
+          "GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n" +
           rawChat(body, ["connection: close"])
       )
       const answers = yield* connection.closed

@@ -183,7 +183,7 @@ export const rawConnection = Effect.fnUntraced(function* (port: number) {
 export const rawChat = (body: string, headers: ReadonlyArray<string> = []): string =>
   [
     "POST /v1/chat/completions HTTP/1.1",
-    "host: test",
+    "host: localhost",
     "content-type: application/json",
     `content-length: ${Buffer.byteLength(body)}`,
     ...headers,

@@ -10,6 +10,7 @@ import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
+import { causeOf } from "../Defects.ts"
 import { problemOfCause, problemOfSchema, tell } from "./Answers.ts"
 import { Api, Problems } from "./Api.ts"
 import { ControlPlane, type ControlPlaneParts, remember } from "./ControlPlane.ts"
@@ -62,7 +63,7 @@ export const makeHandler = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         const problem = problemOfCause(cause)
-        if (problem.kind === "Internal") yield* Effect.logError("A request to the control plane failed", cause)
+        if (problem.kind === "Internal") yield* logDefect(cause)
         return tell(request, problem)
       })
   )
@@ -72,3 +73,11 @@ export const makeHandler = Effect.fnUntraced(function* (
     handle(request, response)
   }
 })
+
+/** Not the cause itself: messages of errors may quote what a client has sent. */
+const logDefect = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const broken = causeOf(cause)
+  return broken._tag === "Defect"
+    ? Effect.logError(`A request to the control plane failed: ${broken.where}`)
+    : Effect.void
+}

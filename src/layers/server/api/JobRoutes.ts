@@ -13,7 +13,9 @@ import { publicJob } from "../../../domain/jobs/PublicJob.ts"
 import { placeRequest } from "../../../domain/server/PlaceRequest.ts"
 import { Problem } from "../../../domain/server/Problem.ts"
 import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
+import { MAX_SESSION_LENGTH, sessionIn, sessionOf, tooLong } from "../../../domain/server/Session.ts"
 import { type Caller, forbids } from "../Auth.ts"
+import { draining } from "../CommonProblems.ts"
 import { orProblem } from "./Answers.ts"
 import { Api } from "./Api.ts"
 import { ControlPlane, callerOf, nodeRequestOf, recordOf } from "./ControlPlane.ts"
@@ -22,11 +24,13 @@ import { readJsonBody } from "./JsonBody.ts"
 
 /** Who asks for what: the key first, so that nobody without one has a body read. */
 const readAsked = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-  const { models, server } = yield* ControlPlane
+  const { models, server, state } = yield* ControlPlane
+  if (state.isDraining) return yield* draining
   const caller = yield* callerOf(request, "admit")
   const body = yield* readJsonBody(nodeRequestOf(request), server.maxBodyBytes)
   const read = yield* Effect.fromResult(readGenerateBody(body))
-  const asked = { ...read, session: read.session ?? sessionOf(request) }
+  const asked = { ...read, session: read.session ?? sessionIn(request.headers["x-session-id"]) }
+  if ((asked.session?.length ?? 0) > MAX_SESSION_LENGTH) return yield* tooLong
   yield* checkModel(caller, asked.model)
   if (caller.models !== undefined && asked.request.body !== undefined) return yield* bodyNotAllowed
   const place = yield* Effect.fromResult(placeRequest(models, asked.model, asked.request))
@@ -43,9 +47,6 @@ const bodyNotAllowed = new Problem({
   field: "body",
   message: "body: this API key may use certain models only; send input or messages instead."
 })
-
-const sessionOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
-  request.headers["x-session-id"] || undefined
 
 const checkModel = (caller: Caller, model: string | undefined): Effect.Effect<void, Problem> => {
   if (model === undefined && caller.models !== undefined) {
@@ -97,10 +98,11 @@ const submit = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest
 ): Effect.fn.Return<JobResult, Problem, ControlPlane> {
   const { client, overload, telemetry } = yield* ControlPlane
-  const { asked, place } = yield* readAsked(request)
+  const { asked, caller, place } = yield* readAsked(request)
   yield* refuseJobFields(asked)
   const record = recordOf(request)
-  const work = client.generate(place.request, { session: asked.session, exclude: place.exclude, onFull: "fail" }).pipe(
+  const session = sessionOf(caller.name, asked.session)
+  const work = client.generate(place.request, { session, exclude: place.exclude, onFull: "fail" }).pipe(
     Effect.tapError((error) =>
       Effect.sync(() => {
         if (record === undefined) return

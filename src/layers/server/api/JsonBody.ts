@@ -17,7 +17,7 @@ export const readJsonBody = (request: IncomingMessage, maxBytes: number): Effect
 
 const refuse = (request: IncomingMessage, maxBytes: number): Problem | undefined => {
   const type = request.headers["content-type"]
-  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type.trim())) {
+  if (type === undefined || !/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type.trim())) {
     return new Problem({
       kind: "UnsupportedMediaType",
       message: "The body must be JSON: send it with the header content-type: application/json."
