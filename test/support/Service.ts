@@ -147,7 +147,7 @@ export const bytesOf = (path: string, body: unknown, headers: ReadonlyArray<stri
   const text = JSON.stringify(body)
   return [
     `POST ${path} HTTP/1.1`,
-    "host: test",
+    "host: localhost",
     "content-type: application/json",
     `content-length: ${Buffer.byteLength(text)}`,
     ...headers,
