@@ -55,7 +55,7 @@ export const problem: Dialect["problem"] = (problem) =>
 /** Anthropic's own status for an API that has too much to do. */
 const OVERLOADED = 529
 
-export const errorJson = ({ field, kind, message }: Problem): string => {
+export const errorJson = ({ kind, told: { field, message } }: Problem): string => {
   const text = field === undefined || message.startsWith(field) ? message : `${field}: ${message}`
   return JSON.stringify({ type: "error", error: { type: TYPES.get(kind) ?? "api_error", message: text } })
 }

@@ -54,7 +54,8 @@ export const problem: Dialect["problem"] = (problem) => json(problem.status, err
  * @see https://google.aip.dev/193
  */
 export const errorJson = (problem: Problem): string => {
-  const { code, field, kind, message, retryAfterMs, status } = problem
+  const { code, kind, retryAfterMs, status } = problem
+  const { field, message } = problem.told
   const details = [
     ...(code === undefined
       ? []

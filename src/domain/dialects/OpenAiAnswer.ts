@@ -57,7 +57,7 @@ export const problem: Dialect["problem"] = (problem) =>
       : { "retry-after-ms": String(Math.ceil(Math.max(0, problem.retryAfterMs))) })
   })
 
-export const errorJson = ({ kind, code, message, field }: Problem): string => {
+export const errorJson = ({ kind, code, told: { field, message } }: Problem): string => {
   const [type, word] =
     code === QUOTA_CODE ? [code, code] : [TYPES.get(kind) ?? "server_error", CODES.get(kind) ?? code ?? null]
   return JSON.stringify({ error: { message, type, param: field ?? null, code: word } })

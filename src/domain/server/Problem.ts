@@ -56,4 +56,12 @@ export class Problem extends Schema.TaggedError<Problem>()("Problem", {
   get status(): number {
     return statuses[this.kind]
   }
+
+  /** As clients are told it: a sentence that quotes their own words is cut, however long those were. */
+  get told(): { readonly message: string; readonly field: string | undefined } {
+    return { message: cut(this.message, 2_000), field: this.field === undefined ? undefined : cut(this.field, 200) }
+  }
 }
+
+const cut = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most).toWellFormed()}...`

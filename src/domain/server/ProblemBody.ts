@@ -39,16 +39,17 @@ const titles: Readonly<Record<ProblemKind, string>> = {
   TimedOut: "No answer in time"
 }
 
-export const problemBody = (problem: Problem): ProblemBody => ({
-  type: "about:blank",
-  title: titles[problem.kind],
-  status: problem.status,
-  detail: problem.message,
-  code: problem.code ?? problem.kind,
-  ...(problem.field === undefined
-    ? {}
-    : { field: problem.field, errors: [{ path: problem.field, message: problem.message }] })
-})
+export const problemBody = (problem: Problem): ProblemBody => {
+  const { field, message } = problem.told
+  return {
+    type: "about:blank",
+    title: titles[problem.kind],
+    status: problem.status,
+    detail: message,
+    code: problem.code ?? problem.kind,
+    ...(field === undefined ? {} : { field, errors: [{ path: field, message }] })
+  }
+}
 
 /** Seconds, rounded up, so that nobody comes too early (RFC 9110, 10.2.3). */
 export const retryAfterHeader = (problem: Problem): string | undefined =>
