@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { listenFailure } from "../../domain/ListenFailure.ts"
 import { settleControl } from "../../domain/sandbox/Control.ts"
 import { SandboxError } from "../../domain/sandbox/SandboxError.ts"
 import { type SandboxInput, type SandboxOptions, settleOptions } from "../../domain/sandbox/SandboxOptions.ts"
@@ -48,7 +49,9 @@ const listen = (handler: RequestHandler, options: SandboxOptions) =>
   Effect.callback<{ readonly server: Server; readonly port: number }, SandboxError>((resume) => {
     const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, handler.handle)
     server.on("connection", handler.connect)
-    server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(toSandboxError(error, options))))
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(new SandboxError(listenFailure(error, options))))
+    )
     server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
       const { port } = server.address() as AddressInfo
       resume(Effect.succeed({ server, port }))
@@ -62,31 +65,3 @@ const close = (handler: RequestHandler, server: Server) =>
     server.close(() => resume(Effect.void))
     server.closeAllConnections()
   })
-
-function toSandboxError(error: NodeJS.ErrnoException, options: SandboxOptions): SandboxError {
-  const { host, port } = options
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new SandboxError({
-        reason: "PortInUse",
-        message: `Port ${port} on ${host} is in use: choose another port, or 0 for any free one.`
-      })
-    case "EACCES":
-      return new SandboxError({
-        reason: "ListenFailed",
-        message: `No permission to listen on port ${port}: choose one from 1024 up, or 0 for any free one.`
-      })
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new SandboxError({
-        reason: "ListenFailed",
-        message: `"${host}" is no address of this machine: use 127.0.0.1 for this machine only, or 0.0.0.0 for all.`
-      })
-    default:
-      return new SandboxError({
-        reason: "ListenFailed",
-        message: `Cannot listen on ${host}, port ${port}: ${error.message}`
-      })
-  }
-}

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { listenFailure } from "../../domain/ListenFailure.ts"
 import { HttpServiceError } from "../../services/HttpService.ts"
 
 /** Longer than clients and load balancers keep idle connections, so that none breaks under a request being sent. */
@@ -77,7 +78,9 @@ const open = (options: ListenerOptions) =>
       if (!socket.writable || hasGone(error.code)) socket.destroy()
       else if (!onMalformed(socket, status)) sayAndClose(socket, status)
     })
-    server.once("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(toError(error, host, port))))
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(new HttpServiceError(listenFailure(error, { host, port }))))
+    )
     server.listen({ host, port, backlog: BACKLOG }, () => {
       resume(Effect.succeed({ server, port: (server.address() as AddressInfo).port }))
     })
@@ -110,31 +113,4 @@ const sayAndClose = (socket: Duplex, status: number): void => {
       `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
     () => socket.destroy()
   )
-}
-
-function toError(error: NodeJS.ErrnoException, host: string, port: number): HttpServiceError {
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new HttpServiceError({
-        reason: "PortInUse",
-        message: `Port ${port} on ${host} is in use: choose another port, or 0 for any free one.`
-      })
-    case "EACCES":
-      return new HttpServiceError({
-        reason: "ListenFailed",
-        message: `No permission to listen on port ${port}: choose one from 1024 up, or 0 for any free one.`
-      })
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new HttpServiceError({
-        reason: "ListenFailed",
-        message: `"${host}" is no address of this machine: use 127.0.0.1 for this machine only, or 0.0.0.0 for all.`
-      })
-    default:
-      return new HttpServiceError({
-        reason: "ListenFailed",
-        message: `Cannot listen on ${host}, port ${port}: ${error.message}`
-      })
-  }
 }
