@@ -3,7 +3,7 @@ import type { ChatEvent, RawEvent } from "../genai/ChatEvent.ts"
 import type { Usage } from "../genai/GenAiResponse.ts"
 import { errorJson, messageOf, stopReason, usageOf } from "./AnthropicAnswer.ts"
 import type { AnswerContext, StreamWriter } from "./Dialect.ts"
-import { namedEvent, rawEvent } from "./Replies.ts"
+import { namedEvent, rawEvent, streamWriter } from "./Replies.ts"
 
 const DELTA_HEAD =
   'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":'
@@ -22,7 +22,6 @@ export const stream = ({ model, id }: AnswerContext): StreamWriter => {
   let hasStopped = false
   let hasBegun = false
   let hasText = false
-  let isOver = false
   let usage: Usage | undefined
 
   const begin = (): string => {
@@ -33,7 +32,6 @@ export const stream = ({ model, id }: AnswerContext): StreamWriter => {
   }
 
   const end = (reason: string | undefined): string => {
-    isOver = true
     if (isRaw) return hasStopped ? "" : STOP
     const delta = { stop_reason: stopReason(reason), stop_sequence: null }
     const last = JSON.stringify({ type: "message_delta", delta, usage: usageOf(usage) })
@@ -64,21 +62,7 @@ export const stream = ({ model, id }: AnswerContext): StreamWriter => {
     }
   }
 
-  return {
-    write: (events) => {
-      let text = ""
-      for (const next of events) {
-        if (isOver) break
-        text += write(next)
-      }
-      return text
-    },
-    fail: (problem) => {
-      if (isOver) return ""
-      isOver = true
-      return namedEvent("error", errorJson(problem))
-    }
-  }
+  return streamWriter(write, (problem) => namedEvent("error", errorJson(problem)))
 }
 
 /** Whether it is the end of the message; some servers leave out the names of events. */

@@ -3,7 +3,7 @@ import type { ChatEvent } from "../genai/ChatEvent.ts"
 import type { Usage } from "../genai/GenAiResponse.ts"
 import type { AnswerContext, StreamWriter } from "./Dialect.ts"
 import { errorJson, finishReason, usageOf } from "./GeminiAnswer.ts"
-import { event, rawEvent } from "./Replies.ts"
+import { event, rawEvent, streamWriter } from "./Replies.ts"
 
 const HEAD = 'data: {"candidates":[{"content":{"parts":[{"text":'
 
@@ -12,11 +12,9 @@ export const stream = ({ model, id }: AnswerContext): StreamWriter => {
   const versions = `"modelVersion":${JSON.stringify(model)},"responseId":${JSON.stringify(id)}}\n\n`
   const tail = `}],"role":"model"},"index":0}],${versions}`
   let isRaw = false
-  let isOver = false
   let usage: Usage | undefined
 
   const end = (reason: string | undefined): string => {
-    isOver = true
     // There is no word for the end but the end itself.
     if (isRaw) return ""
     const counts = usage === undefined ? "" : `"usageMetadata":${JSON.stringify(usageOf(usage))},`
@@ -39,19 +37,5 @@ export const stream = ({ model, id }: AnswerContext): StreamWriter => {
     }
   }
 
-  return {
-    write: (events) => {
-      let text = ""
-      for (const next of events) {
-        if (isOver) break
-        text += write(next)
-      }
-      return text
-    },
-    fail: (problem) => {
-      if (isOver) return ""
-      isOver = true
-      return event(errorJson(problem))
-    }
-  }
+  return streamWriter(write, (problem) => event(errorJson(problem)))
 }

@@ -3,7 +3,7 @@ import type { ChatEvent } from "../genai/ChatEvent.ts"
 import type { Usage } from "../genai/GenAiResponse.ts"
 import type { AnswerContext, StreamWriter } from "./Dialect.ts"
 import { errorJson, finishReason, usageOf } from "./OpenAiAnswer.ts"
-import { event, rawEvent } from "./Replies.ts"
+import { event, rawEvent, streamWriter } from "./Replies.ts"
 
 const DONE = event("[DONE]")
 
@@ -21,7 +21,6 @@ export const stream = ({ model, id, nowMs, wantsUsage }: AnswerContext): StreamW
   const textTail = `},"logprobs":null,"finish_reason":null}]${usageMember}}\n\n`
   let isRaw = false
   let hasBegun = false
-  let isOver = false
   let usage: Usage | undefined
 
   const begin = (): string => {
@@ -31,7 +30,6 @@ export const stream = ({ model, id, nowMs, wantsUsage }: AnswerContext): StreamW
   }
 
   const end = (reason: string | undefined): string => {
-    isOver = true
     if (isRaw) return DONE
     const last = `${begin()}${deltaHead}{},"logprobs":null,"finish_reason":"${finishReason(reason)}"}]${usageMember}}\n\n`
     return wantsUsage ? `${last}${head}],"usage":${JSON.stringify(usageOf(usage ?? {}))}}\n\n${DONE}` : last + DONE
@@ -57,18 +55,7 @@ export const stream = ({ model, id, nowMs, wantsUsage }: AnswerContext): StreamW
     }
   }
 
-  return {
-    write: (events) => {
-      let text = ""
-      for (let at = 0; at < events.length && !isOver; at++) text += write(events[at]!, events[at + 1])
-      return text
-    },
-    fail: (problem) => {
-      if (isOver) return ""
-      isOver = true
-      return event(errorJson(problem))
-    }
-  }
+  return streamWriter(write, (problem) => event(errorJson(problem)))
 }
 
 /** Whether a chunk is there for the usage alone, which endpoints are asked for always and clients only sometimes. */

@@ -1,7 +1,7 @@
 /** What the replies of all dialects have in common. */
-import type { RawEvent } from "../genai/ChatEvent.ts"
+import type { ChatEvent, RawEvent } from "../genai/ChatEvent.ts"
 import type { Problem } from "../server/Problem.ts"
-import type { Reply } from "./Dialect.ts"
+import type { Reply, StreamWriter } from "./Dialect.ts"
 
 export const json = (status: number, body: string, headers: Readonly<Record<string, string>> = {}): Reply => ({
   status,
@@ -30,4 +30,31 @@ export const namedEvent = (name: string, data: string): string => `event: ${name
 export const rawEvent = ({ name, data }: RawEvent): string => {
   const lines = data.includes("\n") ? data.replaceAll("\n", "\ndata: ") : data
   return name === "" ? event(lines) : namedEvent(name, lines)
+}
+
+/**
+ * A writer of what `write` makes of each event; `after` is the one that came with it, if any. After `Finish`, or after the
+ * last words of a failure, there is nothing more to say.
+ */
+export const streamWriter = (
+  write: (event: ChatEvent, after: ChatEvent | undefined) => string,
+  lastWords: (problem: Problem) => string
+): StreamWriter => {
+  let isOver = false
+  return {
+    write: (events) => {
+      let text = ""
+      for (let at = 0; at < events.length && !isOver; at++) {
+        const next = events[at]!
+        isOver = next._tag === "Finish"
+        text += write(next, events[at + 1])
+      }
+      return text
+    },
+    fail: (problem) => {
+      if (isOver) return ""
+      isOver = true
+      return lastWords(problem)
+    }
+  }
 }
