@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { NOTHING_DONE, type TallyCounts } from "../../../domain/batch/Tally.ts"
 import { type EndpointCounts, ended } from "../../../domain/genai/MergeStats.ts"
+import { howEnded, whenGone } from "../../processes/ProcessEnd.ts"
 import { Hand } from "./Dealer.ts"
 import { CHILD_ARGUMENT, type ChildMessage, isChildMessage, type ParentMessage } from "./Messages.ts"
 
@@ -39,9 +40,7 @@ export class Child {
     this.process.on("message", (message) => {
       if (isChildMessage(message)) events.onMessage(this, message)
     })
-    // `exit` may come before the last messages do; the channel ends after them.
-    const both = [this.once("disconnect"), this.once("exit")]
-    void Promise.all(both).then(() => this.end())
+    whenGone(this.process, () => this.end())
     this.process.on("error", (error) => {
       if (this.process.pid === undefined) this.end(error.message)
     })
@@ -56,20 +55,11 @@ export class Child {
     if (this.state !== "ended") this.process.kill("SIGKILL")
   }
 
-  private once(event: "disconnect" | "exit"): Promise<void> {
-    return new Promise((resolve) => this.process.once(event, () => resolve()))
-  }
-
-  private end(why = this.why()): void {
+  private end(why = howEnded(this.process)): void {
     if (this.state === "ended") return
     this.state = "ended"
     if (!this.isComplete) this.death = why
     this.endpoints = this.endpoints.map(ended)
     this.events.onEnd(this)
-  }
-
-  private why(): string {
-    const { exitCode, signalCode } = this.process
-    return signalCode === null ? `exit code ${exitCode}` : signalCode
   }
 }

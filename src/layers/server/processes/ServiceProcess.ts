@@ -4,13 +4,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ProcessFigures } from "../../../domain/telemetry/ProcessFigures.ts"
+import { howEnded, whenGone } from "../../processes/ProcessEnd.ts"
 import { type Begin, type ChildMessage, isChildMessage, type ParentMessage } from "./Messages.ts"
 
 /** A process that does not tell its figures within this time is not waited for. */
 const ASK_MS = 1_000
-
-/** What a process that is gone has sent is here within this time. */
-const LAST_WORDS_MS = 500
 
 export interface ServiceProcessOptions {
   readonly begin: Begin
@@ -43,16 +41,7 @@ export class ServiceProcess {
     this.worker.on("message", (message) => {
       if (isChildMessage(message)) this.take(message)
     })
-    // `exit` may come before the last messages do. The channel ends after them, but Node does not always tell that of a
-    // process that died while it was sent connections, so that is waited for only briefly.
-    const channel = new Promise<void>((resolve) => this.worker.process.once("disconnect", resolve))
-    this.worker.process.once("exit", () => {
-      const late = setTimeout(() => this.end(), LAST_WORDS_MS)
-      void channel.then(() => {
-        clearTimeout(late)
-        this.end()
-      })
-    })
+    whenGone(this.worker.process, () => this.end())
     this.worker.on("error", (error) => {
       if (this.worker.process.pid === undefined) this.end(error.message)
     })
@@ -106,17 +95,12 @@ export class ServiceProcess {
     }
   }
 
-  private end(why = this.failure ?? this.how()): void {
+  private end(why = this.failure ?? howEnded(this.worker.process)): void {
     if (this.hasEnded) return
     this.hasEnded = true
     this.isServing = false
     for (const done of [...this.asked.values()]) done()
     Deferred.doneUnsafe(this.listening, Exit.fail(why))
     Deferred.doneUnsafe(this.ended, Exit.succeed(why))
-  }
-
-  private how(): string {
-    const { exitCode, signalCode } = this.worker.process
-    return signalCode === null ? `exit code ${exitCode}` : signalCode
   }
 }
