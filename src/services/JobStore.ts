@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { GenAiRequest } from "../domain/genai/GenAiRequest.ts"
 import type { Job, JobId, JobOutcome, JobSpec, JobStatus, JobWebhook } from "../domain/jobs/Job.ts"
 
 /** The store cannot be read or written: a full disk, a database that is gone. The sentence holds no secrets. */
@@ -36,6 +37,7 @@ export interface JobFilter {
 /** A job that was taken up. Whoever holds a later claim of the same job has taken it over. */
 export interface Claim {
   readonly job: Job
+  readonly request: GenAiRequest
   /** The job's `runs` of this claim: only with it can the job be ended. */
   readonly run: number
 }

@@ -58,12 +58,11 @@ export const JobWebhook = Schema.Struct({
 })
 export type JobWebhook = typeof JobWebhook.Type
 
-/** What a job is about; does not change. */
-export const JobSpec = Schema.Struct({
+/** What a job is about, but for its request; does not change. */
+const about = {
   id: JobId,
   /** Name of the API key that it belongs to; empty when the service asks for none. */
   owner: Schema.String,
-  request: GenAiRequest,
   /** The model's name as the client gave it; absent for any endpoint. */
   model: Schema.optionalKey(Schema.String),
   session: Schema.optionalKey(Schema.String),
@@ -76,12 +75,16 @@ export const JobSpec = Schema.Struct({
   webhookUrl: Schema.optionalKey(Schema.String),
   /** Unix time in milliseconds, as are all times here. */
   createdAtMs: Schema.Finite
-})
+}
+export const JobAbout = Schema.Struct(about)
+
+/** A job as it is handed in. */
+export const JobSpec = Schema.Struct({ ...about, request: GenAiRequest })
 export type JobSpec = typeof JobSpec.Type
 
-/** A job, now. */
+/** A job, now. Its request, which may be many megabytes, only those get who run it. */
 export const Job = Schema.Struct({
-  ...JobSpec.fields,
+  ...about,
   status: JobStatus,
   /** How many times it was taken up to be run; above 1 after a crash. */
   runs: Schema.Int,

@@ -2,13 +2,13 @@
 import { isEnded, type Job, type JobOutcome, type JobSpec, type JobWebhook } from "./Job.ts"
 
 /** A job as it is accepted. Its webhook counts from the end of the job on. */
-export const accepted = (spec: JobSpec): Job => ({
-  ...spec,
+export const accepted = ({ request: _, ...about }: JobSpec): Job => ({
+  ...about,
   status: "Pending",
   runs: 0,
-  ...(spec.webhookUrl === undefined
+  ...(about.webhookUrl === undefined
     ? {}
-    : { webhook: { url: spec.webhookUrl, status: "pending", attempts: 0, nextAtMs: spec.createdAtMs } })
+    : { webhook: { url: about.webhookUrl, status: "pending", attempts: 0, nextAtMs: about.createdAtMs } })
 })
 
 export const started = (job: Job, nowMs: number): Job => ({

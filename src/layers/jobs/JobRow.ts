@@ -2,22 +2,23 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import {
   type Job,
+  JobAbout,
   JobFailure,
   type JobOutcome,
   JobResult,
-  JobSpec,
+  type JobSpec,
   JobStatus,
   JobWebhook
 } from "../../domain/jobs/Job.ts"
-import { JobStoreError } from "../../services/JobStore.ts"
+import { type Claim, JobStoreError } from "../../services/JobStore.ts"
 
 const Outcome = Schema.Struct({ result: Schema.optionalKey(JobResult), failure: Schema.optionalKey(JobFailure) })
 
-/** The columns that make a job; `COLUMNS` names them. */
-const JobRow = Schema.Struct({
-  spec: Schema.fromJsonString(JobSpec),
+/** The columns that make a job; `COLUMNS` names those that the tables have as they are. */
+const columns = {
   status: JobStatus,
   runs: Schema.Int,
   started_at: Schema.NullOr(Schema.Finite),
@@ -26,16 +27,24 @@ const JobRow = Schema.Struct({
   webhook_status: Schema.NullOr(JobWebhook.fields.status),
   webhook_attempts: Schema.Int,
   webhook_next_at: Schema.NullOr(Schema.Finite)
-})
+}
+const JobRow = Schema.Struct({ about: Schema.fromJsonString(JobAbout), ...columns })
+const Request = Schema.fromJsonString(Schema.Struct({ request: GenAiRequest }))
+const ClaimRow = Schema.Struct({ ...JobRow.fields, spec: Request })
 
-export const COLUMNS: ReadonlyArray<string> = Object.keys(JobRow.fields)
+export const COLUMNS: ReadonlyArray<string> = Object.keys(columns)
 
 const decodeRow = Schema.decodeUnknownEffect(JobRow)
-const decodeRowExit = Schema.decodeUnknownExit(JobRow)
-const encodeSpec = Schema.encodeSync(Schema.fromJsonString(JobSpec))
+const readRow = Schema.decodeUnknownExit(JobRow)
+const readClaim = Schema.decodeUnknownExit(ClaimRow)
+const encodeAbout = Schema.encodeSync(Schema.fromJsonString(JobAbout))
+const encodeRequest = Schema.encodeSync(Request)
 const encodeOutcome = Schema.encodeSync(Schema.fromJsonString(Outcome))
 
-export const specText = (spec: JobSpec): string => encodeSpec(spec)
+/** What is read of a job again and again; apart from its request, which only its runs need. */
+export const aboutText = (spec: JobSpec): string => encodeAbout(spec)
+
+export const requestText = (spec: JobSpec): string => encodeRequest(spec)
 
 export const outcomeText = (outcome: JobOutcome): string =>
   encodeOutcome(outcome.status === "Completed" ? { result: outcome.result } : { failure: outcome.failure })
@@ -61,32 +70,44 @@ export const decode = (row: unknown): Effect.Effect<Job, JobStoreError> =>
 export const decodeAll = (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Job>, JobStoreError> =>
   Effect.forEach(rows, decode)
 
-/** The jobs of those rows that can be read, and the other rows: one of these must not keep the jobs beside it from being run. */
-export const partition = <R>(
-  rows: ReadonlyArray<R>
-): { readonly jobs: ReadonlyArray<Job>; readonly bad: ReadonlyArray<R> } => {
-  const jobs: Array<Job> = []
-  const bad: Array<R> = []
-  for (const row of rows) {
-    const decoded = decodeRowExit(row)
-    if (Exit.isSuccess(decoded)) jobs.push(toJob(decoded.value))
-    else bad.push(row)
-  }
-  return { jobs, bad }
+/** What can be read of some rows, and the other rows: one of these must not hide those beside it. */
+export interface Partition<A, R> {
+  readonly good: ReadonlyArray<A>
+  readonly bad: ReadonlyArray<R>
 }
 
+const partition =
+  <A>(read: (row: unknown) => Exit.Exit<A, unknown>) =>
+  <R>(rows: ReadonlyArray<R>): Partition<A, R> => {
+    const good: Array<A> = []
+    const bad: Array<R> = []
+    for (const row of rows) {
+      const decoded = read(row)
+      if (Exit.isSuccess(decoded)) good.push(decoded.value)
+      else bad.push(row)
+    }
+    return { good, bad }
+  }
+
+export const jobs = partition((row) => Exit.map(readRow(row), toJob))
+
+/** Of rows that have the column `spec` too. */
+export const claims = partition((row) =>
+  Exit.map(readClaim(row), (read): Claim => ({ job: toJob(read), request: read.spec.request, run: read.runs }))
+)
+
 const toJob = (row: typeof JobRow.Type): Job => ({
-  ...row.spec,
+  ...row.about,
   status: row.status,
   runs: row.runs,
   ...(row.started_at === null ? {} : { startedAtMs: row.started_at }),
   ...(row.ended_at === null ? {} : { endedAtMs: row.ended_at }),
   ...row.outcome,
-  ...(row.webhook_status === null || row.webhook_next_at === null || row.spec.webhookUrl === undefined
+  ...(row.webhook_status === null || row.webhook_next_at === null || row.about.webhookUrl === undefined
     ? {}
     : {
         webhook: {
-          url: row.spec.webhookUrl,
+          url: row.about.webhookUrl,
           status: row.webhook_status,
           attempts: row.webhook_attempts,
           nextAtMs: row.webhook_next_at

@@ -12,6 +12,7 @@ import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import { type Place, placeRequest } from "../../domain/server/PlaceRequest.ts"
 import { sessionOf } from "../../domain/server/Session.ts"
 import type { GenAiClient } from "../../services/GenAiClient.ts"
+import type { Claim } from "../../services/JobStore.ts"
 import type { JobWatch } from "./JobWatch.ts"
 
 export interface JobRunParts {
@@ -25,9 +26,13 @@ export interface JobRunParts {
 export type RunEnd = JobOutcome | { readonly status: "GivenBack" }
 
 /** Never fails: whatever happens to the request is an end of the job. */
-export const runJob = (parts: JobRunParts, job: Job, watch: JobWatch): Effect.Effect<RunEnd> =>
+export const runJob = (
+  parts: JobRunParts,
+  { job, request }: Pick<Claim, "job" | "request">,
+  watch: JobWatch
+): Effect.Effect<RunEnd> =>
   Effect.suspend(() => {
-    const placed = placeRequest(parts.models, job.model, job.request)
+    const placed = placeRequest(parts.models, job.model, request)
     if (Result.isFailure(placed)) {
       // The configuration is another one than when the job was accepted.
       const { message } = placed.failure

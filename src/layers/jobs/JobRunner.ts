@@ -182,7 +182,7 @@ export class JobRunner {
 
   private run(running: Running): Effect.Effect<void> {
     const { claim, watch } = running
-    return Effect.flatMap(runJob(this.options, claim.job, watch), (end) => {
+    return Effect.flatMap(runJob(this.options, claim, watch), (end) => {
       if (end.status !== "GivenBack") return this.end(running, end)
       // What one job meets says nothing of the others. If the client does go down before this, jobs come and go slowly.
       return Effect.andThen(this.isStopped ? Effect.void : Effect.sleep(REFUSED), this.release(running))

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import { isEnded, type Job, type JobId, type JobSpec, type JobStatus } from "../../domain/jobs/Job.ts"
 import { accepted, awaitsWebhook, ended, isSame, started, waitsAgain, withWebhook } from "../../domain/jobs/JobSteps.ts"
 import { type Created, JobStore } from "../../services/JobStore.ts"
@@ -10,9 +11,13 @@ import * as SortedList from "./SortedList.ts"
 /** A job, and whose it is while it runs. */
 interface Kept {
   job: Job
+  request: GenAiRequest
   instance: string
   leaseUntilMs: number
 }
+
+/** Of a job that has ended: it is not run again. */
+const FORGOTTEN: GenAiRequest = { messages: [] }
 
 /** What is kept of one owner. */
 interface Owner {
@@ -65,7 +70,9 @@ const put = (memory: Memory, kept: Kept, job: Job): void => {
   if (job.status === "Running") memory.running.add(kept)
   else memory.running.delete(kept)
   if (job.status === "Pending") SortedList.add(memory.pending, kept)
-  if (isEnded(job.status)) SortedList.add(memory.ended, kept)
+  if (!isEnded(job.status)) return
+  SortedList.add(memory.ended, kept)
+  kept.request = FORGOTTEN
 }
 
 const ownerOf = (memory: Memory, name: string): Owner => {
@@ -83,7 +90,7 @@ const createOne = (memory: Memory, spec: JobSpec, maxPending: number): Created =
   if (known !== undefined) return { _tag: isSame(known.job, spec) ? "Existing" : "Conflict", job: known.job }
   const pending = memory.counts.Pending + memory.counts.Running
   if (pending >= maxPending) return { _tag: "Full", pending }
-  const kept: Kept = { job: accepted(spec), instance: "", leaseUntilMs: 0 }
+  const kept: Kept = { job: accepted(spec), request: spec.request, instance: "", leaseUntilMs: 0 }
   put(memory, kept, kept.job)
   memory.byId.set(spec.id, kept)
   const owner = ownerOf(memory, spec.owner)
@@ -165,7 +172,7 @@ export const make = (instance: string, memory: Memory = makeMemory()): JobStore[
           put(memory, kept, started(kept.job, nowMs))
           kept.instance = instance
           kept.leaseUntilMs = leaseUntilMs
-          return { job: kept.job, run: kept.job.runs }
+          return { job: kept.job, request: kept.request, run: kept.job.runs }
         })
       ),
 

@@ -16,7 +16,7 @@ import type { Scope } from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import { type Job, type JobId, type JobSpec, JobStatus } from "../../domain/jobs/Job.ts"
 import { accepted, isSame } from "../../domain/jobs/JobSteps.ts"
-import { type Claim, type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
+import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
 import * as JobRow from "./JobRow.ts"
 import { storeError, tooSlow } from "./PostgresErrors.ts"
 import * as Statements from "./PostgresStatements.ts"
@@ -89,10 +89,11 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
             texts(made.map(({ owner }) => owner)),
             texts(made.map(JobRow.keyText)),
             texts(made.map(({ requestHash }) => requestHash)),
-            texts(made.map(JobRow.specText)),
+            texts(made.map(JobRow.requestText)),
             texts(jobs.map(({ status }) => status)),
             texts(jobs.map(({ webhook }) => webhook?.status ?? null)),
-            times(jobs.map(({ webhook }) => webhook?.nextAtMs ?? null))
+            times(jobs.map(({ webhook }) => webhook?.nextAtMs ?? null)),
+            texts(made.map(JobRow.aboutText))
           )
         }
         return answers
@@ -126,8 +127,11 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
       claim: ({ leaseUntilMs, limit, nowMs }) =>
         rows(Statements.claim, limit, instance, time(leaseUntilMs), time(nowMs)).pipe(
           // Outside of its transaction, which most claims do not need: until it is done, the lease holds what cannot be read.
-          Effect.flatMap(readableOr((ids) => rows(Statements.giveUp, ids, JobRow.unreadableOutcome(), time(nowMs)))),
-          Effect.map((jobs): ReadonlyArray<Claim> => [...jobs].sort(byId).map((job) => ({ job, run: job.runs })))
+          Effect.flatMap((claimed) =>
+            readableOr((ids) => rows(Statements.giveUp, ids, JobRow.unreadableOutcome(), time(nowMs)))(
+              JobRow.claims([...claimed].sort(byId))
+            )
+          )
         ),
 
       renew: (claims, leaseUntilMs) =>
@@ -188,7 +192,7 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
       dueWebhooks: ({ limit, nowMs, retryAtMs }) =>
         Effect.flatMap(rows(Statements.due, time(nowMs), limit, time(retryAtMs)), (due) =>
           readableOr((ids) => rows(Statements.giveUpWebhooks, ids))(
-            [...due].sort((a, b) => Number(a["due_at"]) - Number(b["due_at"]) || byId(a, b))
+            JobRow.jobs([...due].sort((a, b) => Number(a["due_at"]) - Number(b["due_at"]) || byId(a, b)))
           )
         ),
 
@@ -224,28 +228,27 @@ const decide = (specs: ReadonlyArray<JobSpec>, known: ReadonlyArray<Job>, pendin
   return { answers, made }
 }
 
-const keyOf = (spec: JobSpec): string | undefined =>
+const keyOf = (spec: Pick<JobSpec, "idempotencyKey" | "owner">): string | undefined =>
   spec.idempotencyKey === undefined ? undefined : JSON.stringify([spec.owner, spec.idempotencyKey])
 
 const readFirst = (rows: ReadonlyArray<Row>): Effect.Effect<Option.Option<Job>, JobStoreError> =>
   rows.length === 0 ? Effect.succeedNone : Effect.asSome(JobRow.decode(rows[0]))
 
-/** The jobs that can be read. The others are given up; when that fails they come again, and the jobs go on meanwhile. */
+/** What can be read. The rest is given up; when that fails it comes again, and what can be read goes on meanwhile. */
 const readableOr =
   (giveUp: (ids: PgTypes.Parameter) => Effect.Effect<unknown, JobStoreError>) =>
-  (rows: ReadonlyArray<Row>): Effect.Effect<ReadonlyArray<Job>> => {
-    const { bad, jobs } = JobRow.partition(rows)
-    if (bad.length === 0) return Effect.succeed(jobs)
+  <A>({ bad, good }: JobRow.Partition<A, Row>): Effect.Effect<ReadonlyArray<A>> => {
+    if (bad.length === 0) return Effect.succeed(good)
     const ids = bad.map((row) => String(row["id"]))
     return giveUp(texts(ids)).pipe(
       Effect.catch((error) => Effect.logWarning(`Jobs that cannot be read are not failed yet: ${error.message}`)),
       Effect.andThen(JobRow.tellOf(ids)),
-      Effect.as(jobs)
+      Effect.as(good)
     )
   }
 
 /** One that cannot be read must not hide the others. */
-const readable = readableOr(() => Effect.void)
+const readable = (rows: ReadonlyArray<Row>) => readableOr(() => Effect.void)(JobRow.jobs(rows))
 
 const columnsOf = (claims: ReadonlyArray<Held>) =>
   [

@@ -7,7 +7,10 @@
 import { JobStatus } from "../../domain/jobs/Job.ts"
 import { COLUMNS } from "./JobRow.ts"
 
-const JOB = ["id", "owner", "idempotency_key", "request_hash", ...COLUMNS].map((name) => `jobs.${name}`).join(", ")
+const JOB = [
+  ...["id", "owner", "idempotency_key", "request_hash", ...COLUMNS].map((name) => `jobs.${name}`),
+  "coalesce(jobs.about, jobs.spec) AS about"
+].join(", ")
 const SELECT = `SELECT ${JOB} FROM genai_jobs AS jobs`
 
 /** The claims of $1 (ids) and $2 (runs) that still hold. */
@@ -41,9 +44,10 @@ export const pending = "SELECT pending FROM genai_jobs_pending FOR UPDATE"
 
 export const insert = `WITH made AS (
     INSERT INTO genai_jobs
-      (id, owner, idempotency_key, request_hash, spec, status, webhook_status, webhook_next_at)
+      (id, owner, idempotency_key, request_hash, spec, status, webhook_status, webhook_next_at, about)
     SELECT * FROM unnest(
-      $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[]
+      $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],
+      $9::text[]
     )
     RETURNING 1
   )
@@ -65,7 +69,7 @@ export const claim = `WITH next AS (
   )
   UPDATE genai_jobs AS jobs
   SET status = 'Running', runs = runs + 1, instance = $2, lease_until = $3, started_at = $4
-  FROM next WHERE jobs.id = next.id RETURNING ${JOB}`
+  FROM next WHERE jobs.id = next.id RETURNING ${JOB}, jobs.spec`
 
 export const renew = `WITH ${HELD}
   UPDATE genai_jobs AS jobs SET lease_until = $3 FROM held WHERE jobs.id = held.id RETURNING jobs.id, jobs.runs`
@@ -79,10 +83,9 @@ export const end = `WITH ${HELD}, done AS (
   ), ${FEWER}
   SELECT id, runs FROM done`
 
-/** Ends jobs that cannot be read: $1 ids, $2 outcome, $3 when. Nobody can be told of what is not known. */
+/** Ends jobs that cannot be read: $1 ids, $2 outcome, $3 when. */
 export const giveUp = `WITH done AS (
-    UPDATE genai_jobs SET status = 'Failed', outcome = $2, ended_at = $3,
-      webhook_status = CASE WHEN webhook_status IS NULL THEN NULL ELSE 'failed' END
+    UPDATE genai_jobs SET status = 'Failed', outcome = $2, ended_at = $3, ${webhookFrom("$3")}
     WHERE id = ANY ($1::text[]) AND status = 'Running' RETURNING id
   ), ${FEWER}
   SELECT id FROM done`

@@ -37,7 +37,9 @@ const MIGRATIONS: ReadonlyArray<ReadonlyArray<string>> = [
     // the number holds its row until the end of the transaction, which makes the limit exact among instances.
     "CREATE TABLE genai_jobs_pending (one boolean PRIMARY KEY DEFAULT true CHECK (one), pending integer NOT NULL)",
     "INSERT INTO genai_jobs_pending (pending) VALUES (0)"
-  ]
+  ],
+  // Null in jobs of before: then it is part of `spec`, which now has the request alone.
+  ["ALTER TABLE genai_jobs ADD COLUMN about text"]
 ]
 
 /** Any number that no other program takes for its lock. */

@@ -69,7 +69,9 @@ const MIGRATIONS: ReadonlyArray<string> = [
 
   -- Who has the file for itself, for the message to others.
   CREATE TABLE holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL, host TEXT NOT NULL);
-  `
+  `,
+  // Null in jobs of before: then it is part of what their requests keep.
+  "ALTER TABLE jobs ADD COLUMN about TEXT"
 ]
 
 /** Opens the file, made if there is none, until the scope closes. */

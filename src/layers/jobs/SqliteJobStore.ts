@@ -52,7 +52,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
       }
       if (pending >= maxPending) return { _tag: "Full", pending }
       const job = accepted(spec)
-      const { lastInsertRowid } = statements.insertRequest.run(JobRow.specText(spec))
+      const { lastInsertRowid } = statements.insertRequest.run(JobRow.requestText(spec))
       statements.insert.run(
         lastInsertRowid,
         spec.id,
@@ -61,7 +61,8 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
         spec.requestHash,
         job.status,
         job.webhook?.status ?? null,
-        job.webhook?.nextAtMs ?? null
+        job.webhook?.nextAtMs ?? null,
+        JobRow.aboutText(spec)
       )
       return { _tag: "Created", job }
     }
@@ -118,18 +119,18 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
       claim: ({ leaseUntilMs, limit, nowMs }) =>
         attempt(() => {
           // Looking is cheap, and there is often nothing; to claim takes the right to write.
-          if (statements.anyPending.get() === undefined) return { jobs: [], bad: [] }
+          if (statements.anyPending.get() === undefined) return { good: [], bad: [] }
           return SqliteFile.inTransaction(database, () => {
             const claimed = statements.claim.all(instance, leaseUntilMs, nowMs, limit)
             // What an UPDATE returns has no order.
-            const rows = claimed.map((row) => statements.get.get(String(row["id"]))).sort(byId)
-            const { bad, jobs } = JobRow.partition(rows)
-            for (const row of bad) statements.giveUp.run(JobRow.unreadableOutcome(), nowMs, String(row?.["id"]))
-            return { jobs, bad }
+            const rows = claimed.map((row) => statements.getWithRequest.get(String(row["id"]))).sort(byId)
+            const read = JobRow.claims(rows)
+            for (const row of read.bad) statements.giveUp.run(JobRow.unreadableOutcome(), nowMs, String(row?.["id"]))
+            return read
           })
         }).pipe(
           Effect.tap(({ bad }) => tellOf(bad)),
-          Effect.map(({ jobs }) => jobs.map((job) => ({ job, run: job.runs })))
+          Effect.map(({ good }) => good)
         ),
 
       renew: (claims, leaseUntilMs) =>
@@ -178,21 +179,21 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
 
       dueWebhooks: ({ limit, nowMs, retryAtMs }) =>
         attempt(() => {
-          if (statements.due.get(nowMs, 1) === undefined) return { jobs: [], bad: [] }
+          if (statements.due.get(nowMs, 1) === undefined) return { good: [], bad: [] }
           return SqliteFile.inTransaction(database, () => {
             const rows = statements.due.all(nowMs, limit).map((row) => {
               const id = String(row["id"])
               statements.deferWebhook.run(retryAtMs, id)
               return statements.get.get(id)
             })
-            const { bad, jobs } = JobRow.partition(rows)
+            const read = JobRow.jobs(rows)
             // There is nothing to tell of them.
-            for (const row of bad) statements.giveUpWebhook.run(String(row?.["id"]))
-            return { jobs, bad }
+            for (const row of read.bad) statements.giveUpWebhook.run(String(row?.["id"]))
+            return read
           })
         }).pipe(
           Effect.tap(({ bad }) => tellOf(bad)),
-          Effect.map(({ jobs }) => jobs)
+          Effect.map(({ good }) => good)
         ),
 
       setWebhook: (id, { attempts, nextAtMs, status }) =>
@@ -205,8 +206,8 @@ export const layer = (options: SqliteJobStoreOptions): Layer.Layer<JobStore, Job
 
 /** Those that can be read: one that cannot must not hide the others. */
 const readable = (rows: ReadonlyArray<Row>) => {
-  const { bad, jobs } = JobRow.partition(rows)
-  return Effect.as(tellOf(bad), jobs)
+  const { bad, good } = JobRow.jobs(rows)
+  return Effect.as(tellOf(bad), good)
 }
 
 const tellOf = (bad: ReadonlyArray<Row>): Effect.Effect<void> => JobRow.tellOf(bad.map((row) => String(row?.["id"])))

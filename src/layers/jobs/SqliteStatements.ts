@@ -3,7 +3,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { JobStatus } from "../../domain/jobs/Job.ts"
 import { COLUMNS } from "./JobRow.ts"
 
-const JOBS = `SELECT jobs.id, jobs.owner, jobs.request_hash, ${COLUMNS.join(", ")} FROM jobs JOIN requests USING (seq)`
+const SPEC = "(SELECT spec FROM requests WHERE requests.seq = jobs.seq)"
+const COLUMNS_OF_JOBS = `id, owner, request_hash, coalesce(about, ${SPEC}) AS about, ${COLUMNS.join(", ")}`
+const JOBS = `SELECT ${COLUMNS_OF_JOBS} FROM jobs`
 
 /** The latest jobs of an owner in one status: ?1 before which, ?2 how many, ?3 the owner. */
 const latest = (status: string): string =>
@@ -22,10 +24,11 @@ export const prepare = (database: DatabaseSync) => {
   return {
     get: sql(`${JOBS} WHERE jobs.id = ?`),
     getByKey: sql(`${JOBS} WHERE jobs.owner = ? AND jobs.idempotency_key = ?`),
+    getWithRequest: sql(`SELECT ${COLUMNS_OF_JOBS}, ${SPEC} AS spec FROM jobs WHERE id = ?`),
     insertRequest: sql("INSERT INTO requests (spec) VALUES (?)"),
     insert: sql(`
-      INSERT INTO jobs (seq, id, owner, idempotency_key, request_hash, status, webhook_status, webhook_next_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+      INSERT INTO jobs (seq, id, owner, idempotency_key, request_hash, status, webhook_status, webhook_next_at, about)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     list: sql(`${JOBS} WHERE jobs.id < ?1 AND (?2 IS NULL OR status = ?2) ORDER BY jobs.id DESC LIMIT ?3`),
     listOwner: sql(listOwner(JobStatus.literals.map((status) => `'${status}'`))),
     listOwnerStatus: sql(listOwner(["?4"])),
@@ -38,7 +41,7 @@ export const prepare = (database: DatabaseSync) => {
       RETURNING id`),
     giveUp: sql(`
       UPDATE jobs SET status = 'Failed', outcome = ?1, ended_at = ?2,
-        webhook_status = CASE WHEN webhook_status IS NULL THEN NULL ELSE 'failed' END
+        webhook_next_at = CASE WHEN webhook_status IS NULL THEN NULL ELSE ?2 END
       WHERE id = ?3 AND status = 'Running'`),
     renew: sql("UPDATE jobs SET lease_until = ? WHERE id = ? AND status = 'Running' AND runs = ?"),
     end: sql(`

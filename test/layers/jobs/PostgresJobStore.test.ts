@@ -4,7 +4,7 @@ import { Effect, Redacted } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import { afterAll } from "vitest"
 import { make } from "../../../src/layers/jobs/PostgresJobStore.ts"
-import { jobStoreSuite, unreadableSuite } from "./jobStoreSuite.ts"
+import { jobStoreSuite, writtenSuite } from "./jobStoreSuite.ts"
 import { PASSWORD, startPostgres } from "./Postgres.ts"
 import { specOf } from "./StoreScenario.ts"
 import { storeProcessSuite } from "./storeProcessSuite.ts"
@@ -32,7 +32,7 @@ if (typeof server === "string") {
 
   storeProcessSuite("Postgres", { kind: "postgres", target, open })
 
-  unreadableSuite(
+  writtenSuite(
     "Postgres",
     Effect.gen(function* () {
       const url = yield* target
@@ -42,7 +42,13 @@ if (typeof server === "string") {
         Reactivity.Reactivity,
         Reactivity.make
       )
-      return { store, spoil: (id: string) => other`UPDATE genai_jobs SET spec = '{}' WHERE id = ${id}` }
+      return {
+        store,
+        write: (id, { about, spec }) =>
+          about === undefined
+            ? other`UPDATE genai_jobs SET spec = ${spec} WHERE id = ${id}`
+            : other`UPDATE genai_jobs SET spec = ${spec}, about = ${about} WHERE id = ${id}`
+      }
     })
   )
 

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { make } from "../../../src/layers/jobs/SqliteJobStore.ts"
 import { runChild } from "./ChildProcess.ts"
-import { jobStoreSuite, unreadableSuite } from "./jobStoreSuite.ts"
+import { jobStoreSuite, type Written, writtenSuite } from "./jobStoreSuite.ts"
 import { idOf, specOf } from "./StoreScenario.ts"
 import { storeProcessSuite } from "./storeProcessSuite.ts"
 
@@ -27,7 +27,7 @@ storeProcessSuite("SQLite", {
   open: (file, instance) => make({ file, instance, lock: false })
 })
 
-unreadableSuite(
+writtenSuite(
   "SQLite",
   Effect.gen(function* () {
     const file = yield* target
@@ -36,11 +36,12 @@ unreadableSuite(
       Effect.sync(() => new DatabaseSync(file)),
       (database) => Effect.sync(() => database.close())
     )
-    const spoil = (id: string) =>
-      Effect.sync(() =>
-        other.prepare("UPDATE requests SET spec = '{}' WHERE seq = (SELECT seq FROM jobs WHERE id = ?)").run(id)
-      )
-    return { store, spoil }
+    const write: Written["write"] = (id, { about, spec }) =>
+      Effect.sync(() => {
+        other.prepare("UPDATE requests SET spec = ? WHERE seq = (SELECT seq FROM jobs WHERE id = ?)").run(spec, id)
+        if (about !== undefined) other.prepare("UPDATE jobs SET about = ? WHERE id = ?").run(about, id)
+      })
+    return { store, write }
   })
 )
 

@@ -1,4 +1,5 @@
 /** What a store of jobs is to do, said as simply as can be: one list, looked through each time. */
+import type { GenAiRequest } from "../../../src/domain/genai/GenAiRequest.ts"
 import {
   isEnded,
   type Job,
@@ -11,6 +12,7 @@ import type { Claim, Created, JobFilter } from "../../../src/services/JobStore.t
 
 interface Entry {
   job: Job
+  readonly request: GenAiRequest
   holder: string
   leaseUntilMs: number
 }
@@ -43,15 +45,16 @@ export class StoreModel {
       }
       const pending = this.where((job) => !isEnded(job.status)).length
       if (pending >= maxPending) return { _tag: "Full", pending }
+      const { request, ...about } = spec
       const job: Job = {
-        ...spec,
+        ...about,
         status: "Pending",
         runs: 0,
         ...(spec.webhookUrl === undefined
           ? {}
           : { webhook: { url: spec.webhookUrl, status: "pending", attempts: 0, nextAtMs: spec.createdAtMs } })
       }
-      this.entries.push({ job, holder: "", leaseUntilMs: 0 })
+      this.entries.push({ job, request, holder: "", leaseUntilMs: 0 })
       return { _tag: "Created", job }
     })
   }
@@ -90,7 +93,7 @@ export class StoreModel {
         entry.job = { ...entry.job, status: "Running", runs: entry.job.runs + 1, startedAtMs: nowMs }
         entry.holder = holder
         entry.leaseUntilMs = leaseUntilMs
-        return { job: entry.job, run: entry.job.runs }
+        return { job: entry.job, request: entry.request, run: entry.job.runs }
       })
   }
 

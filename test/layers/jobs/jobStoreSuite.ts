@@ -21,21 +21,61 @@ const claimOptions = { nowMs: 10, leaseUntilMs: 100 }
 const max = { maxPending: 1000 }
 const tags = (created: ReadonlyArray<{ readonly _tag: string }>) => created.map(({ _tag }) => _tag)
 
-/** What a store does about a job that another program has made unreadable. */
-export const unreadableSuite = (
-  name: string,
-  open: Effect.Effect<
-    { readonly store: Store; readonly spoil: (id: JobId) => Effect.Effect<unknown, unknown> },
-    unknown,
-    Scope.Scope
-  >
-): void => {
+/** A database of jobs, and another program that writes into it. */
+export interface Written {
+  readonly store: Store
+  readonly write: (
+    id: JobId,
+    columns: { readonly about?: string | null; readonly spec: string }
+  ) => Effect.Effect<unknown, unknown>
+}
+
+/** What a database does about jobs that others than this version have written. */
+export const writtenSuite = (name: string, open: Effect.Effect<Written, unknown, Scope.Scope>): void => {
+  const spoilt = { about: "{}", spec: "{}" }
+
+  it.live(
+    `reads the requests of jobs of ${name} only where they are taken up, and fails those that it cannot read`,
+    () =>
+      Effect.gen(function* () {
+        const { store, write } = yield* open
+        const webhookUrl = "https://example.test/"
+        const keyed = specOf(1, { webhookUrl, idempotencyKey: "k" })
+        yield* store.create([keyed, specOf(2)], max)
+        yield* Effect.forEach([1, 2], (index) => write(idOf(index), { spec: "{}" }))
+        const listed = yield* store.list({ limit: 9 })
+        assert.deepStrictEqual(
+          listed.map(({ id }) => id),
+          [idOf(2), idOf(1)]
+        )
+        assert.deepStrictEqual(yield* store.get(idOf(2)), Option.some(listed[0]!))
+        assert.deepStrictEqual(tags(yield* store.create([keyed], max)), ["Existing"])
+        assert.isTrue(Option.getOrThrow(yield* store.cancel(idOf(2), 5)).cancelled)
+        assert.deepStrictEqual(yield* store.claim({ limit: 9, ...claimOptions }), [])
+        const [due] = yield* store.dueWebhooks({ nowMs: 1000, limit: 9, retryAtMs: 1001 })
+        assert.deepStrictEqual([due?.id, due?.status], [idOf(1), "Failed"])
+      })
+  )
+
+  it.live(`reads jobs of ${name} that the version before has written`, () =>
+    Effect.gen(function* () {
+      const { store, write } = yield* open
+      const { request, ...about } = specOf(1, { session: "s \u0000", webhookUrl: "https://example.test/" })
+      yield* store.create([{ ...about, request }], max)
+      const kept = yield* store.list({ limit: 9 })
+      yield* write(idOf(1), { about: null, spec: JSON.stringify({ ...about, request }) })
+      assert.deepStrictEqual(yield* store.list({ limit: 9 }), kept)
+      const [claim] = yield* store.claim({ limit: 9, ...claimOptions })
+      assert.deepStrictEqual([claim?.request, claim?.job.session], [request, about.session])
+    })
+  )
+
   it.live(`fails one job of ${name} that cannot be read, and goes on with those beside it`, () =>
     Effect.gen(function* () {
-      const { spoil, store } = yield* open
+      const { store, write } = yield* open
       const webhookUrl = "https://example.test/"
       yield* store.create([specOf(1), specOf(2, { webhookUrl }), specOf(3)], max)
-      yield* spoil(idOf(2))
+      yield* write(idOf(2), spoilt)
       const ids = (jobs: ReadonlyArray<{ readonly id: JobId }>) => jobs.map(({ id }) => id)
       assert.deepStrictEqual(ids(yield* store.list({ limit: 9 })), [idOf(3), idOf(1)])
       const claims = yield* store.claim({ limit: 9, ...claimOptions })
@@ -51,11 +91,11 @@ export const unreadableSuite = (
 
   it.live(`tells of the ends of other jobs of ${name} when one cannot be read`, () =>
     Effect.gen(function* () {
-      const { spoil, store } = yield* open
+      const { store, write } = yield* open
       const webhookUrl = "https://example.test/"
       yield* store.create([specOf(1, { webhookUrl }), specOf(2, { webhookUrl })], max)
       yield* Effect.forEach([1, 2], (index) => store.cancel(idOf(index), 20))
-      yield* spoil(idOf(1))
+      yield* write(idOf(1), spoilt)
       const due = (nowMs: number) => store.dueWebhooks({ nowMs, limit: 1, retryAtMs: nowMs + 5 })
       assert.deepStrictEqual(yield* due(20), [])
       assert.deepStrictEqual(
@@ -88,8 +128,9 @@ export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void
           }
         })
         const [created] = yield* store.create([spec], max)
+        const { request, ...about } = spec
         const accepted = {
-          ...spec,
+          ...about,
           status: "Pending",
           runs: 0,
           webhook: { url: spec.webhookUrl, status: "pending", attempts: 0, nextAtMs: spec.createdAtMs }
@@ -98,6 +139,7 @@ export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void
         const [claim] = yield* store.claim({ limit: 1, ...claimOptions })
         assert.deepStrictEqual<unknown>(claim, {
           run: 1,
+          request,
           job: { ...accepted, status: "Running", runs: 1, startedAtMs: 10 }
         })
         assert.deepStrictEqual(yield* store.end([{ id: spec.id, run: 1, outcome: completed(1), nowMs: 20 }]), [true])
