@@ -1,111 +1,148 @@
-/** Is a high rate kept evenly, and what does the tool add to the answers' time? */
+/**
+ * Is a high rate kept evenly, and what is added to the answers' time? The calls are observed in the client's own process
+ * (Calls.ts), the same way for the tool as for bare undici, whose pace a timer makes: what that adds is the machine's and
+ * the endpoint's.
+ */
 import { join } from "node:path"
-import type { Benchmark, Measurement } from "./support/Benchmark.ts"
-import { measureProcess } from "./support/Measure.ts"
-import { latencyIn, MAIN, startEndpoint, withFolder, writeConfig, writeRows } from "./support/Tool.ts"
+import { fileURLToPath } from "node:url"
+import type { Benchmark, CaseOptions, Measurement, Target } from "./support/Benchmark.ts"
+import { observed, pacing } from "./support/Calls.ts"
+import { withFolder } from "./support/Folder.ts"
+import { endpointConfig, PROGRAM, rowsOf, startEndpoint, writeConfig, writeRows } from "./support/Tool.ts"
 
 interface Load {
   readonly rate: number
   readonly seconds: number
   readonly fromMs: number
   readonly toMs: number
+  /** Of the tool; there are as many endpoints. */
+  readonly processes: number
 }
 
-/** Everything that the tool does by default is on: result files, retries, metrics. */
-const paced = ({ fromMs, rate, seconds, toMs }: Load): Promise<Measurement> =>
-  withFolder(async (folder) => {
-    const rows = rate * seconds
-    const endpoint = await startEndpoint(fromMs, toMs)
-    try {
-      await writeRows(join(folder, "rows.jsonl"), rows)
-      await writeConfig(join(folder, "config.yaml"), {
-        maxRequestsPerSecond: rate,
-        endpoints: [
-          {
-            name: "slow",
-            kind: "openai",
-            baseUrl: `${endpoint.url}/v1`,
-            model: "m",
-            // Half as much again as Little's law asks for.
-            concurrency: Math.ceil((rate * (fromMs + toMs) * 1.5) / 2_000) + 64
-          }
-        ]
-      })
-      let latency = { p50Ms: Number.NaN, p99Ms: Number.NaN }
-      const measurement = await measureProcess({
-        args: [MAIN, "run", join(folder, "rows.jsonl"), "--config", join(folder, "config.yaml"), "--progress", "json"],
-        operations: rows,
-        onOutput: (text) => {
-          latency = latencyIn(text)
-        }
-      })
-      const facts = await endpoint.stats()
-      return {
-        ...measurement,
-        figures: {
-          received: facts.received,
-          rateOfLimit: facts.steadyRate / rate,
-          mostInASecondOfLimit: facts.mostInASecond / rate,
-          coreShare: measurement.cpuSeconds / measurement.seconds,
-          p99SendLatenessMs: facts.p99LatenessMs,
-          p50BeyondEndpointMs: latency.p50Ms - facts.p50TookMs,
-          p99BeyondEndpointMs: latency.p99Ms - facts.p99TookMs
-        }
-      }
-    } finally {
-      await endpoint.close()
+/** By Little's law, and half as much again. */
+const placesOf = ({ fromMs, rate, toMs }: Load): number => Math.ceil((rate * (fromMs + toMs) * 1.5) / 2_000)
+
+const observe = async (
+  load: Load,
+  argsOf: (urls: ReadonlyArray<string>) => Promise<ReadonlyArray<string>>
+): Promise<Measurement> => {
+  const endpoints = await Promise.all(
+    Array.from({ length: load.processes }, () => startEndpoint(load.fromMs, load.toMs))
+  )
+  try {
+    const rows = load.rate * load.seconds
+    const { calls, measurement } = await observed({
+      args: await argsOf(endpoints.map(({ url }) => url)),
+      operations: rows
+    })
+    const facts = await Promise.all(endpoints.map((endpoint) => endpoint.facts()))
+    const received = facts.reduce((sum, fact) => sum + fact.received, 0)
+    if (received !== rows || calls.length !== rows) {
+      throw new Error(`${rows} rows, ${calls.length} calls, of which ${received} came`)
     }
+    return {
+      ...measurement,
+      figures: {
+        ...pacing(calls, load.rate),
+        coreShare: measurement.cpuSeconds / measurement.seconds,
+        // Of each of them.
+        endpointCoreShare: Math.max(...facts.map(({ coreShare }) => coreShare)),
+        endpointP99LoopDelayMs: Math.max(...facts.map(({ p99LoopDelayMs }) => p99LoopDelayMs)),
+        // By when the endpoint got to read them, which is not when they were sent.
+        fullestSecondAtEndpointOfLimit: facts.reduce((sum, fact) => sum + fact.mostInASecond, 0) / load.rate
+      }
+    }
+  } finally {
+    await Promise.all(endpoints.map((endpoint) => endpoint.close()))
+  }
+}
+
+/** Everything that the tool does by default is on: result files, journal, retries, metrics. */
+const tool = (load: Load): Promise<Measurement> =>
+  withFolder(async (folder) => {
+    const [input, config] = [join(folder, "rows.jsonl"), join(folder, "config.json")]
+    await writeRows(input, rowsOf(load.rate * load.seconds))
+    return observe(load, async (urls) => {
+      // Each endpoint takes its part of the calls. Connections are made at the rate at which this machine makes them.
+      const places = { concurrency: Math.ceil(placesOf(load) / urls.length), timeouts: { connect: "60s" } }
+      await writeConfig(config, {
+        maxRequestsPerSecond: load.rate,
+        endpoints: urls.map((url) => endpointConfig(url, places))
+      })
+      return [PROGRAM, "run", input, "--config", config, "--processes", String(load.processes)]
+    })
   })
 
-const SPREAD = "10,000/s, 50-500 ms"
-const LONG = "10,000/s, 2 s"
+const BARE_CLIENT = fileURLToPath(new URL("./support/bare-client.ts", import.meta.url))
+
+const bare = (load: Load): Promise<Measurement> =>
+  observe(load, async (urls) => {
+    const [places, rows] = [placesOf(load), load.rate * load.seconds]
+    return [BARE_CLIENT, ...urls, ...[places, rows, load.rate].map(String)]
+  })
+
+const sized = (load: Load, { quick }: CaseOptions<unknown>): Load => (quick ? { ...load, rate: 500, seconds: 5 } : load)
+
+const BARE = "undici dispatch by a timer, 50-500 ms"
+const SPREAD = "run, 50-500 ms"
+const LONG = "run, 2 s, 20,000 in flight"
+
+const SHORT_LOAD: Load = { rate: 10_000, seconds: 60, fromMs: 50, toMs: 500, processes: 1 }
+/**
+ * One process may not have 20,000 sockets where the hard limit on open files is 20,000, as it often is: two processes, and
+ * two endpoints, have half of them each. Memory and CPU time are those of both, and of the one that leads them.
+ */
+const LONG_LOAD: Load = { rate: 10_000, seconds: 60, fromMs: 2_000, toMs: 2_000, processes: 2 }
+
+const keeps = (name: string): ReadonlyArray<Target> => [
+  {
+    claim: `${name}: 10,000/s within 1 %, from the first send to the last`,
+    figure: ({ figure }) => figure(name, "rateOfLimit"),
+    atLeast: 0.99,
+    atMost: 1
+  },
+  {
+    claim: `${name}: no second above, wherever it starts`,
+    figure: ({ figure }) => figure(name, "fullestSecondOfLimit"),
+    atMost: 1
+  }
+]
 
 export const benchmark: Benchmark = {
   name: "paced",
   workload:
     "600,000 rows through the tool at 10,000/s, to an endpoint in a process of its own on the same machine that takes " +
-    "50-500 ms, or 2 s (20,000 in flight), for an answer",
+    "50-500 ms, or over two processes to two endpoints that take 2 s (20,000 in flight); every send and answer observed",
   operation: "row",
   repeats: 3,
   cases: [
     {
-      name: SPREAD,
-      run: ({ quick }) => paced({ rate: quick ? 500 : 10_000, seconds: quick ? 3 : 60, fromMs: 50, toMs: 500 })
+      name: BARE,
+      isBaseline: true,
+      run: (options) => bare({ ...sized(SHORT_LOAD, options), seconds: options.quick ? 5 : 20 })
     },
-    {
-      name: LONG,
-      run: ({ quick }) => paced({ rate: quick ? 500 : 10_000, seconds: quick ? 4 : 60, fromMs: 2_000, toMs: 2_000 })
-    }
+    { name: SPREAD, run: (options) => tool(sized(SHORT_LOAD, options)) },
+    { name: LONG, run: (options) => tool(sized(LONG_LOAD, options)) }
+  ],
+  charts: [
+    { title: "fullest second, of the limit", of: "fullestSecondOfLimit", limit: 1 },
+    { title: "p99 of the delay that is added, ms", of: "p99AddedMs", limit: 20 },
+    { title: "share of a core", of: "coreShare", limit: 0.7 },
+    { title: "peak RSS, MB", of: "peakRssMb", limit: 1_000 }
   ],
   targets: [
+    ...keeps(SPREAD),
     {
-      claim: "50-500 ms: share of 10,000/s",
-      figure: ({ figure }) => figure(SPREAD, "rateOfLimit"),
-      atLeast: 0.99,
-      atMost: 1.001
+      claim: `${SPREAD}: at most 70 % of one core`,
+      figure: ({ figure }) => figure(SPREAD, "coreShare"),
+      atMost: 0.7
     },
     {
-      claim: "50-500 ms: the fullest second, of the limit",
-      figure: ({ figure }) => figure(SPREAD, "mostInASecondOfLimit"),
-      atMost: 1
-    },
-    { claim: "50-500 ms: share of a core", figure: ({ figure }) => figure(SPREAD, "coreShare"), atMost: 0.7 },
-    {
-      claim: "50-500 ms: p99 of how late sends are, ms",
-      figure: ({ figure }) => figure(SPREAD, "p99SendLatenessMs"),
+      claim: `${SPREAD}: p99 of the delay that is added under 20 ms`,
+      figure: ({ figure }) => figure(SPREAD, "p99AddedMs"),
       atMost: 20
     },
-    {
-      claim: "50-500 ms: the tool's p99 of calls beyond the endpoint's own, ms",
-      figure: ({ figure }) => figure(SPREAD, "p99BeyondEndpointMs"),
-      atMost: 20
-    },
-    {
-      claim: "2 s: share of 10,000/s",
-      figure: ({ figure }) => figure(LONG, "rateOfLimit"),
-      atLeast: 0.99,
-      atMost: 1.001
-    },
-    { claim: "2 s: peak RSS, MB", figure: ({ peakRssMb }) => peakRssMb(LONG), atMost: 1_000 }
+    ...keeps(LONG),
+    { claim: `${LONG}: peak RSS under 1,000 MB`, figure: ({ peakRssMb }) => peakRssMb(LONG), atMost: 1_000 }
   ]
 }

@@ -53,8 +53,14 @@ if (positionals[0] === "compare") {
   const asked = positionals.length === 0 ? names : positionals.map(known)
   mkdirSync(`${FOLDER}results`, { recursive: true })
   for (const name of asked) {
-    const result = await run(await load(`${FOLDER}${name}.ts`), options)
-    console.log(report(result))
-    if (!options.isQuick) writeFileSync(`${FOLDER}results/${name}.json`, `${JSON.stringify(result, undefined, 2)}\n`)
+    try {
+      const result = await run(await load(`${FOLDER}${name}.ts`), options)
+      console.log(report(result))
+      if (!options.isQuick) writeFileSync(`${FOLDER}results/${name}.json`, `${JSON.stringify(result, undefined, 2)}\n`)
+    } catch (error) {
+      // The others can be run all the same.
+      console.error(`${name}: `, error)
+      process.exitCode = 1
+    }
   }
 }

@@ -1,92 +1,62 @@
 /**
- * What an event of a streamed answer costs: undici's bare `dispatch` with the bytes thrown away, the transport alone, and
- * the whole client down to typed events; all against one server in a process of its own.
- *
- *     node benchmarks/stream.ts [streams] [events] [concurrency]
- *
- * The figure to compare is CPU time per event of this process. The server sends as fast as it is read, one event to a
- * chunk; real models send some hundred events a second per stream. Each way is run three times in turn, and the best run
- * counts.
+ * Events of streamed answers through one process: what the library makes of them, and what passes through `serve`, next to
+ * undici's bare `dispatch` that reads the same streams and counts their bytes. Each event is a chunk of HTTP.
  */
-import { fork } from "node:child_process"
-import { once } from "node:events"
-import * as Http from "node:http"
-import { fileURLToPath } from "node:url"
 import { Effect, Layer, Stream } from "effect"
-import { Client } from "undici"
 import { DispatchedGenAiClient, GenAiClient, Transport, UndiciTransport, type WireRequest } from "../src/index.ts"
 import { config, endpoint } from "../test/support/Config.ts"
+import { type BareRequest, bareClient, bareDispatch } from "./support/Bare.ts"
+import type { Benchmark, Case, Measurement } from "./support/Benchmark.ts"
+import { measure, usageOf } from "./support/Measure.ts"
+import { startEventEndpoint, withService } from "./support/Tool.ts"
 
-const chunkOf = (choices: ReadonlyArray<object>, usage: object | null) =>
-  `data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "model-1", choices, usage })}\n\n`
-
-const DELTA = chunkOf([{ index: 0, delta: { content: " word" }, finish_reason: null }], null)
-const LAST = chunkOf([{ index: 0, delta: {}, finish_reason: "stop" }], null)
-const USAGE = chunkOf([], { prompt_tokens: 20, completion_tokens: 100, total_tokens: 120 })
-
-const serve = (events: number) => {
-  const server = Http.createServer((request, response) => {
-    request.resume().on("end", () => {
-      response.writeHead(200, { "content-type": "text/event-stream" })
-      let left = events
-      const write = (): void => {
-        while (left-- > 0) if (!response.write(DELTA)) return void response.once("drain", write)
-        response.end(`${LAST}${USAGE}data: [DONE]\n\n`)
-      }
-      write()
-    })
-  })
-  server.keepAliveTimeout = 60_000
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    process.send?.(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`)
-  })
-  process.on("disconnect", () => process.exit())
+interface Context {
+  readonly origin: string
 }
 
-const wire = (origin: string): WireRequest => ({
-  method: "POST",
-  origin,
+/** Of one answer, before its last three. */
+const EVENTS = 500
+
+interface Load {
+  readonly streams: number
+  readonly concurrency: number
+}
+
+const REQUEST: BareRequest = {
   path: "/v1/chat/completions",
   headers: ["content-type", "application/json"],
-  body: JSON.stringify({ model: "model-1", stream: true, messages: [{ role: "user", content: "hi" }] }),
-  timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 }
-})
-
-/** Reads so many streams, so many at once; gives the text deltas or, where nobody parses, the bytes that came. */
-type Run = (origin: string, streams: number, concurrency: number) => Promise<number>
-
-/** The floor: the bytes are counted and thrown away. */
-const bareUndici: Run = async (origin, streams, concurrency) => {
-  const { method, path, headers, body } = wire(origin)
-  let left = streams
-  let bytes = 0
-  const one = (client: Client) =>
-    new Promise<void>((resolve, reject) => {
-      client.dispatch(
-        { method, path, headers: [...headers], body },
-        {
-          onRequestStart() {},
-          onResponseStart() {},
-          onResponseData: (_, chunk) => {
-            bytes += chunk.length
-          },
-          onResponseEnd: () => resolve(),
-          onResponseError: (_, error) => reject(error)
-        }
-      )
-    })
-  await Promise.all(
-    Array.from({ length: concurrency }, async () => {
-      const client = new Client(origin, { allowH2: false, pipelining: 1 })
-      while (left-- > 0) await one(client)
-      await client.close()
-    })
-  )
-  return bytes
+  body: JSON.stringify({ model: "model-1", stream: true, messages: [{ role: "user", content: "hi" }] })
 }
 
-const times = <E, R>(one: Effect.Effect<void, E, R>, streams: number, concurrency: number) => {
+/** Reads all streams; an error if one of them has fewer events or no end. */
+type Way = (origin: string, load: Load) => Promise<void>
+
+/** No event is shorter. */
+const LEAST_BYTES = 100
+const DONE = "data: [DONE]\n\n"
+
+const bare: Way = async (origin, { concurrency, streams }) => {
+  let left = streams
+  const one = async (client: ReturnType<typeof bareClient>) => {
+    let bytes = 0
+    let tail = ""
+    await bareDispatch(client, REQUEST, (chunk) => {
+      bytes += chunk.length
+      tail = `${tail}${chunk.toString("latin1", Math.max(0, chunk.length - DONE.length))}`.slice(-DONE.length)
+    })
+    if (bytes < EVENTS * LEAST_BYTES || tail !== DONE) {
+      throw new Error(`A stream of ${bytes} bytes ends with ${tail}`)
+    }
+  }
+  const place = async () => {
+    const client = bareClient(origin)
+    while (left-- > 0) await one(client)
+    await client.close()
+  }
+  await Promise.all(Array.from({ length: concurrency }, place))
+}
+
+const times = <E, R>(one: Effect.Effect<void, E, R>, { concurrency, streams }: Load) => {
   let left = streams
   const place = Effect.whileLoop({ while: () => left-- > 0, body: () => one, step: () => {} })
   return Effect.all(
@@ -95,79 +65,122 @@ const times = <E, R>(one: Effect.Effect<void, E, R>, streams: number, concurrenc
   )
 }
 
-const transport: Run = (origin, streams, concurrency) =>
-  Effect.gen(function* () {
+const transport: Way = (origin, load) => {
+  const request: WireRequest = {
+    ...REQUEST,
+    method: "POST",
+    origin,
+    timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 30_000, totalMs: 300_000 }
+  }
+  return Effect.gen(function* () {
     const { open } = yield* Transport
-    let bytes = 0
     const one = Effect.scoped(
-      Effect.flatMap(open(wire(origin)), ({ body }) =>
-        Stream.runForEachArray(body, (chunks) =>
+      Effect.gen(function* () {
+        const { body } = yield* open(request)
+        let bytes = 0
+        yield* Stream.runForEachArray(body, (chunks) =>
           Effect.sync(() => {
             for (const chunk of chunks) bytes += chunk.length
           })
         )
-      )
-    )
-    yield* times(one, streams, concurrency)
-    return bytes
-  }).pipe(Effect.provide(UndiciTransport.layer), Effect.runPromise)
-
-const client: Run = (origin, streams, concurrency) =>
-  Effect.gen(function* () {
-    const { stream } = yield* GenAiClient
-    let deltas = 0
-    const one = Stream.runForEachArray(stream({ messages: [{ role: "user", content: "hi" }] }), (events) =>
-      Effect.sync(() => {
-        for (const { _tag } of events) if (_tag === "TextDelta") deltas++
+        if (bytes < EVENTS * LEAST_BYTES) yield* Effect.die(new Error(`A stream has ${bytes} bytes`))
       })
     )
-    yield* times(one, streams, concurrency)
-    return deltas
+    yield* times(one, load)
+  }).pipe(Effect.provide(UndiciTransport.layer), Effect.runPromise)
+}
+
+const client: Way = (origin, load) =>
+  Effect.gen(function* () {
+    const { stream } = yield* GenAiClient
+    const one = Effect.suspend(() => {
+      let deltas = 0
+      return Stream.runForEachArray(stream({ messages: [{ role: "user", content: "hi" }] }), (events) =>
+        Effect.sync(() => {
+          for (const { _tag } of events) if (_tag === "TextDelta") deltas++
+        })
+      ).pipe(Effect.tap(() => (deltas === EVENTS ? Effect.void : Effect.die(new Error(`${deltas} events`)))))
+    })
+    yield* times(one, load)
   }).pipe(
     Effect.provide(
-      DispatchedGenAiClient.layer(config([endpoint({ name: "bench", baseUrl: new URL(`${origin}/v1`) })])).pipe(
+      DispatchedGenAiClient.layer(config([endpoint({ name: "events", baseUrl: new URL(`${origin}/v1`) })])).pipe(
         Layer.provide(UndiciTransport.layer)
       )
     ),
     Effect.runPromise
   )
 
-const ways: Record<string, Run> = {
-  "undici dispatch, bare": bareUndici,
-  "UndiciTransport.open": transport,
-  "GenAiClient.stream": client
+const loadOf = (concurrency: number, quick: boolean): Load => ({ concurrency, streams: quick ? 100 : 1_500 })
+
+const inThisProcess = async (way: Way, origin: string, load: Load): Promise<Measurement> => {
+  // The first are for the compiler.
+  await way(origin, { ...load, streams: Math.ceil(load.streams / 5) })
+  return measure(async () => {
+    await way(origin, load)
+    return load.streams * EVENTS
+  })
 }
 
-const main = async () => {
-  const streams = Number(process.argv[2] ?? 200)
-  const events = Number(process.argv[3] ?? 500)
-  const concurrency = Number(process.argv[4] ?? 50)
-  const total = streams * events
-  const server = fork(fileURLToPath(import.meta.url), ["--serve", String(events)])
-  try {
-    const origin = String((await once(server, "message"))[0])
-    const best: Record<string, { readonly cpuMicros: number; readonly perSecond: number }> = {}
-    for (let round = 0; round < 3; round++) {
-      for (const [name, run] of Object.entries(ways)) {
-        const cpuBefore = process.cpuUsage()
-        const startedAt = performance.now()
-        const seen = await run(origin, streams, concurrency)
-        const perSecond = (total * 1_000) / (performance.now() - startedAt)
-        const cpu = process.cpuUsage(cpuBefore)
-        const wanted = run === client ? total : streams * (events * DELTA.length + LAST.length + USAGE.length + 14)
-        if (seen !== wanted) throw new Error(`${name} saw ${seen} instead of ${wanted}`)
-        const cpuMicros = (cpu.user + cpu.system) / total
-        if (cpuMicros < (best[name]?.cpuMicros ?? Number.POSITIVE_INFINITY)) best[name] = { cpuMicros, perSecond }
-      }
+/** CPU time and memory are the service's. */
+const served = (endpointOrigin: string, load: Load): Promise<Measurement> =>
+  withService(endpointOrigin, async ({ origin, pid }) => {
+    await bare(origin, { ...load, streams: Math.ceil(load.streams / 5) })
+    const before = await usageOf(pid)
+    const startedAt = performance.now()
+    await bare(origin, load)
+    const seconds = (performance.now() - startedAt) / 1_000
+    const after = await usageOf(pid)
+    return {
+      operations: load.streams * EVENTS,
+      seconds,
+      cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+      peakRssBytes: after.peakRssBytes
     }
-    console.log(`${streams} streams of ${events} events, ${concurrency} at once`)
-    for (const [name, { cpuMicros, perSecond }] of Object.entries(best)) {
-      console.log(`${name.padEnd(24)}${cpuMicros.toFixed(2)} us CPU per event  ${Math.round(perSecond)} events/s`)
-    }
-  } finally {
-    server.disconnect()
-  }
-}
+  })
 
-if (process.argv[2] === "--serve") serve(Number(process.argv[3]))
-else await main()
+const CONCURRENCY = [16, 256]
+const BARE = "undici dispatch, bare"
+const CLIENT = "library: GenAiClient.stream"
+const SERVE = "serve"
+const nameOf = (way: string, concurrency: number): string => `${way}, ${concurrency} at once`
+
+const cases = CONCURRENCY.flatMap((concurrency): ReadonlyArray<Case<Context>> => {
+  const group = `${concurrency} at once`
+  const reads = (name: string, way: Way): Case<Context> => ({
+    name: nameOf(name, concurrency),
+    group,
+    isBaseline: name === BARE,
+    run: ({ context, quick }) => inThisProcess(way, context.origin, loadOf(concurrency, quick))
+  })
+  return [
+    reads(BARE, bare),
+    reads("library: UndiciTransport.open", transport),
+    reads(CLIENT, client),
+    {
+      name: nameOf(SERVE, concurrency),
+      group,
+      run: ({ context, quick }) => served(context.origin, loadOf(concurrency, quick))
+    }
+  ]
+})
+
+export const benchmark: Benchmark<Context> = {
+  name: "stream",
+  workload:
+    `1,500 streams of ${EVENTS} events, 16 and 256 at once, from an endpoint in a process of its own that sends as fast as ` +
+    "it is read; through `serve` bare undici is the reader, and CPU and memory are the service's",
+  operation: "event",
+  setup: async () => {
+    const { close, url } = await startEventEndpoint(EVENTS)
+    return { context: { origin: url }, close }
+  },
+  cases,
+  targets: [CLIENT, SERVE].flatMap((way) =>
+    CONCURRENCY.map((concurrency) => ({
+      claim: `${nameOf(way, concurrency)}: at least 100,000 SSE events/s through one process`,
+      figure: (summary) => summary.rate(nameOf(way, concurrency)),
+      atLeast: 100_000
+    }))
+  )
+}

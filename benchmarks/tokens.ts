@@ -1,11 +1,9 @@
 /** Is a token limit used and kept, when nobody knows how long answers will be? */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import type { Benchmark, Measurement } from "./support/Benchmark.ts"
+import { withFolder } from "./support/Folder.ts"
 import { measureProcess } from "./support/Measure.ts"
-import { MAIN, withFolder, writeConfig, writeRows } from "./support/Tool.ts"
+import { endpointConfig, PROGRAM, rowsOf, startServer, writeConfig, writeRows } from "./support/Tool.ts"
 
 const LIMIT = 60_000
 
@@ -19,20 +17,18 @@ interface SandboxStats {
 /** Sends rows for so long, then stops the tool as Ctrl-C does. */
 const limited = (seconds: number): Promise<Measurement> =>
   withFolder(async (folder) => {
-    const sandbox = spawn(
-      process.execPath,
-      [MAIN, "sandbox", "--port", "0", "--latency", "uniform:200ms-900ms", "--answer-tokens", "300"],
-      { stdio: ["ignore", "pipe", "inherit"] }
+    const sandbox = await startServer(
+      [PROGRAM, "sandbox", "--port", "0", "--latency", "uniform:200ms-900ms", "--answer-tokens", "300"],
+      /(http:\/\/[\d.:]+)/
     )
     try {
-      const [line] = (await once(createInterface(sandbox.stdout), "line")) as [string]
-      const url = /http:\S+/.exec(line)?.[0] ?? ""
-      await writeRows(join(folder, "rows.jsonl"), 20_000)
-      await writeConfig(join(folder, "config.yaml"), {
-        endpoints: [{ name: "limited", kind: "openai", baseUrl: url, model: "m", limits: { tokensPerMinute: LIMIT } }]
+      const [input, config] = [join(folder, "rows.jsonl"), join(folder, "config.json")]
+      await writeRows(input, rowsOf(20_000))
+      await writeConfig(config, {
+        endpoints: [endpointConfig(sandbox.origin, { limits: { tokensPerMinute: LIMIT } })]
       })
       const measurement = await measureProcess({
-        args: [MAIN, "run", join(folder, "rows.jsonl"), "--config", join(folder, "config.yaml"), "--grace", "2s"],
+        args: [PROGRAM, "run", input, "--config", config, "--grace", "2s"],
         operations: 1,
         exitCodes: [130],
         during: async (pid) => {
@@ -40,7 +36,7 @@ const limited = (seconds: number): Promise<Measurement> =>
           process.kill(pid, "SIGINT")
         }
       })
-      const stats = (await (await fetch(new URL("/stats", url))).json()) as SandboxStats
+      const stats = (await (await fetch(`${sandbox.origin}/stats`)).json()) as SandboxStats
       const fullestMinute = stats.maxTokensPerSlidingMinute.total
       return {
         ...measurement,
@@ -52,7 +48,7 @@ const limited = (seconds: number): Promise<Measurement> =>
         }
       }
     } finally {
-      sandbox.kill()
+      await sandbox.close()
     }
   })
 
@@ -65,9 +61,10 @@ export const benchmark: Benchmark = {
   operation: "row",
   repeats: 1,
   cases: [{ name: CASE, run: ({ quick }) => limited(quick ? 5 : 75) }],
+  charts: [{ title: "tokens of the fullest minute, of the limit", of: "ofLimit", limit: 1 }],
   targets: [
     {
-      claim: "the fullest minute, of the limit",
+      claim: "the fullest minute has between 0.9 and 1.05 of the limit",
       figure: ({ figure }) => figure(CASE, "ofLimit"),
       atLeast: 0.9,
       atMost: 1.05

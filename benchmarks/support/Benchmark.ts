@@ -58,6 +58,18 @@ export interface Target {
   readonly atMost?: number | undefined
 }
 
+/** A picture of one thing: a bar for each case. */
+export interface Chart {
+  /** What is shown, with its unit. */
+  readonly title: string
+  /** The name of one of `Measurement.figures`, whose cases alone are shown, or what all cases have. */
+  readonly of: "perSecond" | "millis" | "cpuMicros" | "peakRssMb" | (string & {})
+  /** Cases that are not shown. */
+  readonly except?: ReadonlyArray<string> | undefined
+  /** Drawn as a line. */
+  readonly limit?: number | undefined
+}
+
 export interface Benchmark<Context = unknown> {
   /** The name of its file. */
   readonly name: string
@@ -80,6 +92,8 @@ export interface Benchmark<Context = unknown> {
   }): Promise<{ readonly context: Context; readonly close: () => Promise<void> }>
   readonly cases: ReadonlyArray<Case<Context>>
   readonly targets?: ReadonlyArray<Target> | undefined
+  /** Default: one, of what is told first. */
+  readonly charts?: ReadonlyArray<Chart> | undefined
 }
 
 /** The medians of all rounds, for targets. An unknown name is an error. */

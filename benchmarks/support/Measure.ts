@@ -1,11 +1,11 @@
 /** Takes the time, the CPU time and the memory of work in this process, or of a process and its children. */
 import { spawn } from "node:child_process"
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import type { Measurement } from "./Benchmark.ts"
+import { withFolder } from "./Folder.ts"
 
 /** Measures the work, which says how many operations it did, in this process. */
 export const measure = async (
@@ -32,6 +32,8 @@ export interface ProcessOptions {
   /** For Node, before the program. */
   readonly args: ReadonlyArray<string>
   readonly operations: number
+  /** Modules that are loaded before it. */
+  readonly imports?: ReadonlyArray<string> | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly cwd?: string | undefined
   /** Exit codes that are fine. Default: 0. */
@@ -48,14 +50,14 @@ export interface ProcessOptions {
  * Starts Node with the arguments, waits for its end and measures all of it: CPU time and peak memory are the sums over the
  * process and every Node process that it starts. Each writes its own at its end, so none may be killed.
  */
-export const measureProcess = async (options: ProcessOptions): Promise<Measurement> => {
-  const folder = await mkdtemp(join(tmpdir(), "usage-"))
-  try {
+export const measureProcess = (options: ProcessOptions): Promise<Measurement> =>
+  withFolder(async (folder) => {
     const startedAt = performance.now()
+    const imports = [HOOK, ...(options.imports ?? [])].map((file) => `--import=${file}`)
     const child = spawn(process.execPath, options.args, {
       cwd: options.cwd,
       stdio: "pipe",
-      env: { ...process.env, ...options.env, NODE_OPTIONS: `--import=${HOOK}`, BENCHMARK_USAGE: folder }
+      env: { ...process.env, ...options.env, NODE_OPTIONS: imports.join(" "), BENCHMARK_USAGE: folder }
     })
     // A process that ends early says so by its exit code, and not by the pipe that it leaves.
     child.stdin.on("error", () => {})
@@ -79,10 +81,7 @@ export const measureProcess = async (options: ProcessOptions): Promise<Measureme
     }
     options.onOutput?.(`${output}\n${errors}`)
     return { operations: options.operations, seconds, ...(await usageIn(folder)) }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+  })
 
 const usageIn = async (folder: string): Promise<Pick<Measurement, "cpuSeconds" | "peakRssBytes">> => {
   const files = await readdir(folder)

@@ -12,7 +12,7 @@ const withSpread = ({ max, median, min }: Spread): string =>
   min === max ? figure(median) : `${figure(median)} (${figure(min)} .. ${figure(max)})`
 
 export const report = (result: Result): string => {
-  const { cases, isQuick, operation, repeats, targets } = result
+  const { cases, isQuick, operation, repeats, targets, tookSeconds } = result
   const head = [
     "",
     result.measure === "rate" ? `${operation}s/s` : `ms per ${operation}`,
@@ -29,7 +29,7 @@ export const report = (result: Result): string => {
   ])
   return [
     `${result.name}: ${result.workload}`,
-    `medians of ${repeats} (least .. most)${isQuick ? "; quick: the figures mean nothing" : ""}`,
+    `medians of ${repeats} (least .. most)${isQuick ? "; quick: the figures mean nothing" : ""}; took ${tookSeconds} s`,
     "",
     ...table([head, ...rows]),
     ...cases.flatMap(furtherFigures),

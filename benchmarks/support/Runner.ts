@@ -38,6 +38,8 @@ const check = ({ cases, name }: Benchmark): void => {
 export const run = async (loaded: Loaded, options: RunOptions): Promise<Result> => {
   const { benchmark } = loaded
   const repeats = repeatsOf(benchmark, options)
+  const measure = benchmark.measure ?? "rate"
+  const startedAt = performance.now()
   const rounds = await rounded(benchmark, repeats, options, (one, context) =>
     runCase(loaded, one, options.isQuick, context)
   )
@@ -46,13 +48,19 @@ export const run = async (loaded: Loaded, options: RunOptions): Promise<Result> 
     name: benchmark.name,
     workload: benchmark.workload,
     operation: benchmark.operation,
-    measure: benchmark.measure ?? "rate",
+    measure,
     repeats,
     isQuick: options.isQuick,
     machine: machine(),
     date: new Date().toISOString(),
     cases: caseResults(benchmark, rounds),
-    targets: (benchmark.targets ?? []).map((target) => targetResult(target, figures))
+    targets: (benchmark.targets ?? []).map((target) => targetResult(target, figures)),
+    tookSeconds: Math.round((performance.now() - startedAt) / 1_000),
+    charts: benchmark.charts ?? [
+      measure === "rate"
+        ? { title: `${benchmark.operation}s per second`, of: "perSecond" }
+        : { title: `milliseconds per ${benchmark.operation}`, of: "millis" }
+    ]
   }
 }
 

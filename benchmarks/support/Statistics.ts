@@ -1,5 +1,5 @@
 /** What is made of the rounds: medians with their spread, and ratios within rounds. */
-import type { Benchmark, Figures, Measurement, Target } from "./Benchmark.ts"
+import type { Benchmark, Chart, Figures, Measurement, Target } from "./Benchmark.ts"
 
 /** The rounds of one case, in order. */
 export type Rounds = ReadonlyArray<Measurement>
@@ -49,6 +49,9 @@ export interface Result {
   readonly date: string
   readonly cases: ReadonlyArray<CaseResult>
   readonly targets: ReadonlyArray<TargetResult>
+  /** How long all of it took. */
+  readonly tookSeconds: number
+  readonly charts: ReadonlyArray<Chart>
 }
 
 /** The middle value; the mean of the middle two. NaN for none. */

@@ -6,25 +6,8 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const chunk = (delta: object, finishReason: string | null) =>
-  `data: ${JSON.stringify({
-    id: "chatcmpl-1",
-    object: "chat.completion.chunk",
-    created: 1,
-    model: "model-1",
-    choices: [{ index: 0, delta, finish_reason: finishReason }]
-  })}\n\n`
-
-/** Events of a streamed answer before its last two. */
-export const STREAMED_EVENTS = 1_000
-
-const STREAM = `${chunk({ content: "word " }, null).repeat(STREAMED_EVENTS)}${chunk({}, "stop")}data: [DONE]\n\n`
-
-/** Of one event, on average: how many have come can be told from the bytes that have. */
-export const BYTES_PER_EVENT = STREAM.length / (STREAMED_EVENTS + 2)
-
 /** About 450 bytes. */
-const ANSWER = JSON.stringify({
+export const ANSWER = JSON.stringify({
   id: "chatcmpl-1",
   object: "chat.completion",
   created: 1,
@@ -51,32 +34,29 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location /plain/ { default_type application/json; return 200 '${ANSWER}'; }
-    location /stream/ { error_page 405 =200 /events; root ${folder}; try_files /events =404; }
-    location = /events { default_type text/event-stream; root ${folder}; }
   }
 }`
 
 export interface Nginx {
-  /** Answers every POST below with the same answer. */
-  readonly plainUrl: string
-  /** The same, streamed, as fast as it can. */
-  readonly streamUrl: string
+  readonly context: {
+    /** Below it every POST gets the same answer. */
+    readonly url: string
+  }
   readonly close: () => Promise<void>
 }
 
+/** What a benchmark has as its `setup` that needs nothing else. */
 export const startNginx = async (): Promise<Nginx> => {
   const folder = await mkdtemp(join(tmpdir(), "nginx-"))
   // The workers of a root's nginx are nobody.
   await chmod(folder, 0o755)
   const port = await freePort()
-  await writeFile(join(folder, "events"), STREAM)
   await writeFile(join(folder, "nginx.conf"), configOf(folder, port))
   const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: "ignore" })
   const ended = once(child, "close")
   await untilAnswered(`http://127.0.0.1:${port}/plain/`)
   return {
-    plainUrl: `http://127.0.0.1:${port}/plain/v1`,
-    streamUrl: `http://127.0.0.1:${port}/stream/v1`,
+    context: { url: `http://127.0.0.1:${port}/plain/v1` },
     close: async () => {
       child.kill("SIGTERM")
       await ended

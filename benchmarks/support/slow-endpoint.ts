@@ -1,86 +1,61 @@
 /**
- * An endpoint that answers after a while, in a process of its own: each answer says how long the endpoint itself took, so
- * that a client can tell what it added. Knows when every request came and how long it took.
+ * An endpoint that answers after a while, in a process of its own. Each answer says in its first header how long it took
+ * here, so that a client can tell what is added. Speaks no more HTTP than it must, so that it is not what limits: see
+ * `coreShare`.
  *
- *     node slow-endpoint.ts FROM_MS TO_MS [TOKENS_OF_AN_ANSWER]     says its URL by IPC; ends when its parent goes
+ *     node slow-endpoint.ts FROM_MS TO_MS     says its URL by IPC, and its facts when asked; ends when its parent goes
  */
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import { requestReader } from "./RequestReader.ts"
+import type { EndpointFacts } from "./Tool.ts"
+import { mostWithin } from "./Windows.ts"
 
 const from = Number(process.argv[2])
 const to = Number(process.argv[3])
-const tokens = Number(process.argv[4] ?? 10)
+
+const BODY =
+  `{"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"${"word ".repeat(20)}"},"finish_reason":"stop"}],` +
+  `"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}`
+const HEAD = `content-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`
 
 /** When requests came, in milliseconds. */
-let arrivals: Array<number> = []
-/** How long they took here. */
-let took: Array<number> = []
+const arrivals: Array<number> = []
+let cpuAtFirst = process.cpuUsage()
+const loopDelay = monitorEventLoopDelay({ resolution: 5 })
 
-/** The most in any window of so long, wherever it starts. */
-const mostWithin = (windowMs: number): number => {
-  let first = 0
-  let most = 0
-  for (let last = 0; last < arrivals.length; last++) {
-    while (arrivals[last]! - arrivals[first]! >= windowMs) first++
-    most = Math.max(most, last - first + 1)
-  }
-  return most
+const answer = (socket: Socket, arrivedAt: number): void => {
+  const tookMicros = Math.round((performance.now() - arrivedAt) * 1_000)
+  socket.write(`HTTP/1.1 200 OK\r\nx-took-us: ${tookMicros}\r\n${HEAD}`, "latin1")
 }
 
-/** The mean per second, without the first second and the last tenth, which are not whole. */
-const steadyRate = (): number => {
-  const start = (arrivals[0] ?? 0) + 1_000
-  const end = start + ((arrivals.at(-1) ?? 0) - start) * 0.9
-  return (arrivals.filter((at) => at >= start && at < end).length * 1_000) / (end - start)
-}
-
-/**
- * How late requests came against an even spacing at the rate at which they came in truth, the 99th percentile: what a
- * client that paces them adds, and the network, and this process.
- */
-const p99Lateness = (): number => {
-  const first = arrivals[0] ?? 0
-  const spacing = ((arrivals.at(-1) ?? 0) - first) / Math.max(1, arrivals.length - 1)
-  const offsets = arrivals.map((at, i) => at - first - i * spacing).toSorted((a, b) => a - b)
-  // Nobody comes early: the schedule begins with the earliest. A few outliers of the clock are let off.
-  return (offsets[Math.floor(0.99 * offsets.length)] ?? 0) - (offsets[Math.floor(0.001 * offsets.length)] ?? 0)
-}
-
-const quantile = (values: ReadonlyArray<number>, q: number): number =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))] ?? 0
-
-const server = createServer((request, response) => {
-  if (request.url === "/stats") {
-    const stats = {
-      received: arrivals.length,
-      mostInASecond: mostWithin(1_000),
-      steadyRate: steadyRate(),
-      p99LatenessMs: p99Lateness(),
-      p50TookMs: quantile(took, 0.5),
-      p99TookMs: quantile(took, 0.99)
+const server = createServer({ noDelay: true }, (socket) => {
+  const read = requestReader(() => {
+    const now = performance.now()
+    if (arrivals.length === 0) {
+      cpuAtFirst = process.cpuUsage()
+      loopDelay.enable()
     }
-    arrivals = []
-    took = []
-    response.end(JSON.stringify(stats))
-    return
-  }
-  const at = performance.now()
-  arrivals.push(at)
-  request.resume()
-  setTimeout(
-    () => {
-      const tookMs = performance.now() - at
-      took.push(tookMs)
-      const body =
-        `{"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"${tookMs.toFixed(1)}"},"finish_reason":"stop"}],` +
-        `"usage":{"prompt_tokens":10,"completion_tokens":${tokens},"total_tokens":${10 + tokens}}}`
-      response.writeHead(200, { "content-type": "application/json", "content-length": body.length }).end(body)
-    },
-    from + Math.random() * (to - from)
-  )
+    arrivals.push(now)
+    setTimeout(answer, from + Math.random() * (to - from), socket, now)
+  })
+  socket.on("data", read)
+  // A client that goes in the middle is its own matter.
+  socket.on("error", () => socket.destroy())
 })
-server.keepAliveTimeout = 120_000
-server.listen(0, "127.0.0.1", 4_096, () => {
+
+const facts = (): EndpointFacts => {
+  const { system, user } = process.cpuUsage(cpuAtFirst)
+  return {
+    received: arrivals.length,
+    mostInASecond: mostWithin(arrivals, 1_000),
+    coreShare: (user + system) / 1_000 / (performance.now() - (arrivals[0] ?? 0)),
+    p99LoopDelayMs: loopDelay.percentile(99) / 1e6
+  }
+}
+
+server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => {
   process.send?.(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
+process.on("message", () => process.send?.(facts()))
 process.on("disconnect", () => process.exit())

@@ -53,6 +53,8 @@ const result = (overrides: Partial<Result> = {}): Result => ({
   date: "2026-01-01T00:00:00.000Z",
   cases: caseResults(benchmark, rounds),
   targets: [],
+  tookSeconds: 9,
+  charts: [{ title: "jobs per second", of: "perSecond" }],
   ...overrides
 })
 
@@ -122,5 +124,15 @@ describe("a plot", () => {
     assert.lengthOf(widths, 3)
     assert.closeTo(widths[1]! / widths[0]!, 2, 0.01)
     assert.notMatch(svg, /NaN|Infinity/)
+  })
+
+  it("shows in a chart of a figure the cases that have it, and its limit", () => {
+    const svg = plot(result({ charts: [{ title: "p99, ms", of: "p99Ms", limit: 8 }] }))
+    assert.lengthOf([...svg.matchAll(/<rect/g)], 1)
+    assert.include(svg, "p99, ms")
+    assert.match(svg, /stroke-dasharray/)
+    const without = plot(result({ charts: [{ title: "rate", of: "perSecond", except: ["alone"] }] }))
+    assert.notInclude(without, ">alone<")
+    assert.include(without, "(2.00 x)", "the median of the ratios within rounds")
   })
 })

@@ -1,0 +1,24 @@
+/** How many of some times, in order, there are in windows of a length, wherever these start. */
+
+export const mostWithin = (times: ReadonlyArray<number>, windowMs: number): number => {
+  let first = 0
+  let most = 0
+  for (let last = 0; last < times.length; last++) {
+    while (times[last]! - times[first]! >= windowMs) first++
+    most = Math.max(most, last - first + 1)
+  }
+  return most
+}
+
+/** Of the windows that end before the last time does. */
+export const leastWithin = (times: ReadonlyArray<number>, windowMs: number): number => {
+  let next = 0
+  let least = times.length
+  for (let first = 0; first < times.length; first++) {
+    while (next < times.length && times[next]! - times[first]! <= windowMs) next++
+    if (next === times.length) break
+    // The emptiest windows start right after a time.
+    least = Math.min(least, next - first - 1)
+  }
+  return least
+}
