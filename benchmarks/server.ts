@@ -69,19 +69,24 @@ const WARM_REQUESTS = 20_000
 /** A server may be too slow, or the machine too busy, for that. */
 const MOST_WARM_SECONDS = 10
 
+const warm = async (server: Server, load: Load, quick: boolean): Promise<void> => {
+  let requests = 0
+  for (let second = 0; requests < WARM_REQUESTS && second < (quick ? 1 : MOST_WARM_SECONDS); second++) {
+    requests += await wrk(server, load, 1)
+  }
+}
+
 /** Warms up, then measures the server's own time and memory. */
 const loaded =
   (quick: boolean, load: Load) =>
   async (server: Server): Promise<Measurement> => {
-    let requests = 0
-    for (let second = 0; requests < WARM_REQUESTS && second < (quick ? 1 : MOST_WARM_SECONDS); second++) {
-      requests += await wrk(server, load, 1)
-    }
+    await warm(server, load, quick)
     const before = await usageOf(server.pid)
     const startedAt = performance.now()
-    const operations = await wrk(server, load, quick ? 1 : 8)
+    const operations = await wrk(server, load, quick ? 3 : 8)
     const seconds = (performance.now() - startedAt) / 1_000
     const after = await usageOf(server.pid)
+    if (operations === 0) throw new Error(`No answer came from ${server.origin} within ${seconds} s`)
     return {
       operations,
       seconds,
@@ -170,11 +175,12 @@ const latency: Case<Nginx["context"]> = {
   name: LATENCY,
   group: "latency",
   run: ({ context: { url }, quick }) =>
-    withService(url, async ({ origin, pid }) => {
+    withService(url, async (service) => {
+      const { origin, pid } = service
+      await warm(service, { connections: 64 }, quick)
       const requests = quick ? 500 : 3_000
       const through = () => answerTimes(`${origin}${PATH}`, requests)
       const directly = () => answerTimes(`${url}/chat/completions`, requests)
-      await through()
       await directly()
       const [direct, served]: [Array<number>, Array<number>] = [[], []]
       let [cpuSeconds, seconds] = [0, 0]

@@ -1,9 +1,10 @@
 /**
- * Compares two git refs by a benchmark of this work tree: same workload, other sources. The rounds of the two alternate,
- * and every second round is the other way round.
+ * Compares two git refs by a benchmark of this work tree: same workload, other sources, and the tool built from them. The
+ * rounds of the two alternate, and every second round is the other way round. What an older ref does not have cannot be
+ * measured there, and that is an error.
  */
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -24,23 +25,23 @@ export const compare = async (refs: readonly [string, string], name: string, opt
   const trees = commits.map((_, index) => join(folder, `tree-${index}`))
   try {
     for (const [index, tree] of trees.entries()) {
-      git("worktree", "add", "--detach", tree, commits[index] ?? "")
-      symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"))
+      mkdirSync(tree)
+      git("archive", "--output", `${tree}.tar`, commits[index] ?? "")
+      execFileSync("tar", ["-xf", `${tree}.tar`, "-C", tree])
       rmSync(join(tree, "benchmarks"), { recursive: true, force: true })
-      cpSync(join(ROOT, "benchmarks"), join(tree, "benchmarks"), { recursive: true })
+      cpSync(join(ROOT, "benchmarks"), join(tree, "benchmarks"), {
+        recursive: true,
+        filter: (path) => !path.endsWith("node_modules")
+      })
+      for (const packages of ["node_modules", "benchmarks/node_modules"]) {
+        if (existsSync(join(ROOT, packages))) symlinkSync(join(ROOT, packages), join(tree, packages))
+      }
+      execFileSync(process.execPath, ["scripts/bundle.ts"], { cwd: tree, stdio: "inherit" })
     }
     const loaded = await Promise.all(trees.map((tree) => load(join(tree, "benchmarks", `${name}.ts`))))
     return summary(refs, loaded[0]!, await rounds(loaded, options))
   } finally {
-    for (const tree of trees) {
-      try {
-        git("worktree", "remove", "--force", tree)
-      } catch {
-        // It was not made; what there is of it goes with the folder.
-      }
-    }
     rmSync(folder, { recursive: true, force: true })
-    git("worktree", "prune")
   }
 }
 
