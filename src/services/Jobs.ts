@@ -49,7 +49,7 @@ export class Jobs extends Context.Service<
     readonly cancel: (owner: string, id: JobId) => Effect.Effect<Job, Problem>
     /** Follows a job to its end. */
     readonly events: (owner: string, id: JobId) => Stream.Stream<JobEvent, Problem>
-    /** How many jobs have which status. */
+    /** How many jobs have which status; where counting is costly, how it was a short time ago. */
     readonly counts: Effect.Effect<Readonly<Record<JobStatus, number>>, Problem>
     /**
      * Accepts and starts no more. What runs may end within the time; the rest goes back to the store, as Pending. Returns

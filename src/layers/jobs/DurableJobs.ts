@@ -21,6 +21,7 @@ import * as GroupCommit from "./GroupCommit.ts"
 import { follow } from "./JobEvents.ts"
 import * as JobRunner from "./JobRunner.ts"
 import { JobWatches } from "./JobWatch.ts"
+import * as Sparing from "./Sparing.ts"
 import { storeProblem } from "./StoreProblem.ts"
 import * as Webhooks from "./Webhooks.ts"
 
@@ -34,6 +35,9 @@ export interface DurableJobsOptions {
 
 /** Jobs whose time is over are forgotten so often. */
 const PURGE = "30 seconds"
+
+/** At most so small a part of the time goes into counting: Postgres goes through all jobs, and each reader of the metrics asks. */
+const COUNT_FACTOR = 50
 
 /** Runs jobs as long as the scope; what runs when it closes goes back to the store. */
 export const make = Effect.fnUntraced(function* (
@@ -57,6 +61,7 @@ export const make = Effect.fnUntraced(function* (
     concurrency,
     maxAttempts: options.maxAttempts
   })
+  const counts = yield* Sparing.make(asked(store.count), COUNT_FACTOR)
   yield* Webhooks.make(options.webhooks)
   yield* Effect.suspend(() => store.purge(now() - ttlMs)).pipe(
     Effect.catch((error) => Effect.logWarning(`Jobs whose time is over cannot be forgotten: ${error.message}`)),
@@ -131,8 +136,9 @@ export const make = Effect.fnUntraced(function* (
       return job
     }),
     events: (owner, id) => Stream.unwrap(Effect.as(get(owner, id), follow(id, watches, store))),
-    counts: asked(store.count),
-    drain: Effect.fn("Jobs.drain")((graceMs) => runner.stop(graceMs))
+    counts: counts.get,
+    // What is told at the end is how it is then.
+    drain: Effect.fn("Jobs.drain")((graceMs) => Effect.andThen(runner.stop(graceMs), counts.forget))
   })
 })
 

@@ -13,12 +13,13 @@ import type * as Redacted from "effect/Redacted"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
-import type { SqlError } from "effect/sql/SqlError"
 import { type Job, type JobId, type JobSpec, JobStatus } from "../../domain/jobs/Job.ts"
 import { accepted, isSame } from "../../domain/jobs/JobSteps.ts"
 import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
 import * as JobRow from "./JobRow.ts"
-import { storeError, tooSlow } from "./PostgresErrors.ts"
+import { storeError } from "./PostgresErrors.ts"
+import * as PostgresInstance from "./PostgresInstance.ts"
+import * as PostgresSession from "./PostgresSession.ts"
 import * as Statements from "./PostgresStatements.ts"
 import { migrate } from "./PostgresTables.ts"
 
@@ -27,15 +28,16 @@ export interface PostgresJobStoreOptions {
   readonly url: Redacted.Redacted<string>
   /** The name under which this process holds jobs; unique among those that share the database. */
   readonly instance: string
-  /** Default: 5. */
+  /** Beside the one that holds the name. Default: 5. */
   readonly maxConnections?: number | undefined
+  /** Longest a call takes: a server that is gone without a word would be waited for without end. Default: 30 s. */
+  readonly timeoutMs?: number | undefined
 }
 
 /** A request may have many megabytes; the driver's own limit of 16 MiB would make a long one unreadable. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
-/** Longest a call takes: a server that is gone without a word would be waited for without end. */
-const TIMEOUT_SECONDS = 30
+const TIMEOUT_MS = 30_000
 
 const PURGED_AT_ONCE = 1000
 
@@ -50,25 +52,24 @@ const decodePending = Schema.decodeUnknownEffect(Schema.Tuple([Schema.Struct({ p
 
 export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["Service"], JobStoreError, Scope> =>
   Effect.gen(function* () {
-    const { instance } = options
-    const sql = yield* PgClient.make({
+    const { instance, timeoutMs = TIMEOUT_MS } = options
+    const connection = {
       url: options.url,
-      maxConnections: options.maxConnections ?? 5,
       maxMessageSize: MAX_MESSAGE_BYTES,
       connectTimeout: "5 seconds",
       keepAlive: "10 seconds",
       applicationName: "genai-dispatcher"
-    }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make), Effect.mapError(storeError))
-
-    const within = <A, R>(work: Effect.Effect<A, SqlError | JobStoreError, R>): Effect.Effect<A, JobStoreError, R> =>
-      work.pipe(
-        Effect.timeoutOrElse({ duration: TIMEOUT_SECONDS * 1000, orElse: () => Effect.fail(tooSlow(TIMEOUT_SECONDS)) }),
-        Effect.mapError(storeError)
-      )
+    } as const
+    const sql = yield* PgClient.make({ ...connection, maxConnections: options.maxConnections ?? 5 }).pipe(
+      Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+      Effect.mapError(storeError)
+    )
+    const within = PostgresSession.within(timeoutMs)
     const say = (statement: string, ...values: ReadonlyArray<unknown>) => sql.unsafe<Row>(statement, values)
     const rows = (statement: string, ...values: ReadonlyArray<unknown>) => within(say(statement, ...values))
 
     yield* within(migrate(sql))
+    yield* PostgresInstance.hold({ connection, instance, timeoutMs })
 
     const create = (specs: ReadonlyArray<JobSpec>, maxPending: number) =>
       Effect.gen(function* () {
@@ -101,7 +102,7 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
 
     return {
       create: (specs, { maxPending }) =>
-        specs.length === 0 ? Effect.succeed([]) : within(sql.withTransaction(create(specs, maxPending))),
+        specs.length === 0 ? Effect.succeed([]) : within(PostgresSession.transaction(sql, create(specs, maxPending))),
 
       get: (id) => Effect.flatMap(rows(Statements.get, id), readFirst),
 

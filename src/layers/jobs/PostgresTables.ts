@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { JobStoreError } from "../../services/JobStore.ts"
+import { transaction } from "./PostgresSession.ts"
 
 /** Changes of the tables, oldest first, each a list of statements. Never change one that was released. */
 const MIGRATIONS: ReadonlyArray<ReadonlyArray<string>> = [
@@ -46,7 +47,8 @@ const MIGRATIONS: ReadonlyArray<ReadonlyArray<string>> = [
 const LOCK = 7_304_611_255
 
 export const migrate = (sql: SqlClient): Effect.Effect<void, SqlError | JobStoreError> =>
-  sql.withTransaction(
+  transaction(
+    sql,
     Effect.gen(function* () {
       yield* sql`SELECT pg_advisory_xact_lock(${sql.literal(String(LOCK))})`
       yield* sql`CREATE TABLE IF NOT EXISTS genai_jobs_migrations (version integer PRIMARY KEY)`

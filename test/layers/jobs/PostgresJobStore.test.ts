@@ -4,9 +4,11 @@ import { Effect, Redacted } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import { afterAll } from "vitest"
 import { make } from "../../../src/layers/jobs/PostgresJobStore.ts"
+import { runChild } from "./ChildProcess.ts"
 import { jobStoreSuite, writtenSuite } from "./jobStoreSuite.ts"
 import { PASSWORD, startPostgres } from "./Postgres.ts"
-import { specOf } from "./StoreScenario.ts"
+import { silentProxy } from "./SilentProxy.ts"
+import { idOf, specOf } from "./StoreScenario.ts"
 import { storeProcessSuite } from "./storeProcessSuite.ts"
 
 const server = await startPostgres()
@@ -79,6 +81,63 @@ if (typeof server === "string") {
         yield* create(3)
         assert.strictEqual((yield* store.count).Pending, 2)
       })
+    )
+
+    it.live(
+      "is given up where it is silent, in the midst of a transaction too, and works over new connections",
+      () =>
+        Effect.gen(function* () {
+          const url = new URL(yield* target)
+          const proxy = yield* silentProxy(Number(url.port))
+          url.port = String(proxy.port)
+          const store = yield* make({
+            url: Redacted.make(url.href),
+            instance: "one",
+            maxConnections: 1,
+            timeoutMs: 1000
+          })
+          const create = (index: number) => store.create([specOf(index)], { maxPending: 9 })
+          // Before the answers to BEGIN, to a statement, and to COMMIT.
+          for (const [index, passes] of [0, 1, 4].entries()) {
+            proxy.passes = passes
+            const error = yield* Effect.flip(create(2 * index))
+            assert.isTrue(error.isTransient, error.message)
+            yield* create(2 * index + 1)
+          }
+          const kept = (yield* store.list({ limit: 9 })).map(({ id }) => id)
+          for (const index of [1, 3, 5]) assert.include(kept, idOf(index))
+          for (const index of [0, 2, 4]) assert.notInclude(kept, idOf(index))
+        }),
+      60_000
+    )
+
+    it.live(
+      "has one service for each instance's name, and frees it when that ends or is killed",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* target
+          const refusal = Effect.map(Effect.flip(open(url, "one")), ({ isTransient, message }) => {
+            assert.isFalse(isTransient)
+            assert.include(message, "the instance's name one")
+            assert.include(message, "server.jobs.instance")
+          })
+          yield* Effect.scoped(Effect.andThen(open(url, "one"), refusal))
+          const holder = yield* runChild({
+            kind: "postgres",
+            target: url,
+            instance: "one",
+            mode: "hold",
+            offset: 0,
+            shared: false
+          })
+          yield* Effect.promise(() => holder.wrote(1))
+          yield* refusal
+          yield* open(url, "two")
+          holder.kill()
+          yield* Effect.promise(() => holder.ended)
+          yield* open(url, "one")
+        }),
+      60_000
     )
 
     it.live("tells why it cannot be opened, and not the password", () =>

@@ -285,10 +285,14 @@ export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void
     it.live("takes back at the start what its name held, and no other's", () =>
       Effect.gen(function* () {
         const open = yield* fresh
-        const one = yield* open("one")
         const two = yield* open("two")
-        yield* one.create([specOf(1), specOf(2)], max)
-        yield* one.claim({ limit: 1, ...claimOptions })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const one = yield* open("one")
+            yield* one.create([specOf(1), specOf(2)], max)
+            yield* one.claim({ limit: 1, ...claimOptions })
+          })
+        )
         yield* two.claim({ limit: 1, ...claimOptions })
         const next = yield* open("one")
         assert.strictEqual(yield* next.recover({ nowMs: 11, own: true }), 1)
