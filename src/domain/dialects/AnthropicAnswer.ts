@@ -1,10 +1,11 @@
 /** Anthropic's messages, and what is said in place of one. */
 import type { Usage } from "../genai/GenAiResponse.ts"
 import type { Problem, ProblemKind } from "../server/Problem.ts"
+import { retryAfter } from "../server/ProblemBody.ts"
 import type { Dialect } from "./Dialect.ts"
 import { ownJson } from "./Fields.ts"
 import { type FinishKind, finishKind } from "./FinishReason.ts"
-import { json, retryAfter } from "./Replies.ts"
+import { json } from "./Replies.ts"
 
 export const answer: Dialect["answer"] = (answer, family, { id, model }) => {
   const own = family === "anthropic" ? ownJson(answer) : undefined

@@ -2,10 +2,11 @@
 import type { Usage } from "../genai/GenAiResponse.ts"
 import { QUOTA_CODE } from "../server/FromGenAiError.ts"
 import type { Problem, ProblemKind } from "../server/Problem.ts"
+import { retryAfter } from "../server/ProblemBody.ts"
 import type { Dialect } from "./Dialect.ts"
 import { ownJson } from "./Fields.ts"
 import { finishKind } from "./FinishReason.ts"
-import { json, retryAfter } from "./Replies.ts"
+import { json } from "./Replies.ts"
 
 export const answer: Dialect["answer"] = (answer, family, { id, model, nowMs }) => {
   const own = family === "openai" ? ownJson(answer) : undefined

@@ -16,10 +16,6 @@ export const streamHeaders: Readonly<Record<string, string>> = {
   "x-accel-buffering": "no"
 }
 
-/** When to try again, in whole seconds (RFC 9110): rounded up, so that nobody is early. */
-export const retryAfter = ({ retryAfterMs }: Problem): Readonly<Record<string, string>> =>
-  retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(Math.max(0, retryAfterMs) / 1000)) }
-
 /** A server-sent event without a name. `data` is one line. */
 export const event = (data: string): string => `data: ${data}\n\n`
 

@@ -63,5 +63,8 @@ export class Problem extends Schema.TaggedError<Problem>()("Problem", {
   }
 }
 
+/** One word for a problem: the finest that there is. */
+export const wordOf = ({ code, kind }: Problem): string => code ?? kind
+
 const cut = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most).toWellFormed()}...`

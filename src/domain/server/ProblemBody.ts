@@ -1,6 +1,6 @@
 /** A problem as ProblemDetails (RFC 9457). */
 import * as Schema from "effect/Schema"
-import type { Problem, ProblemKind } from "./Problem.ts"
+import { type Problem, type ProblemKind, wordOf } from "./Problem.ts"
 
 export const problemContentType = "application/problem+json"
 
@@ -46,11 +46,14 @@ export const problemBody = (problem: Problem): ProblemBody => {
     title: titles[problem.kind],
     status: problem.status,
     detail: message,
-    code: problem.code ?? problem.kind,
+    code: wordOf(problem),
     ...(field === undefined ? {} : { field, errors: [{ path: field, message }] })
   }
 }
 
-/** Seconds, rounded up, so that nobody comes too early (RFC 9110, 10.2.3). */
-export const retryAfterHeader = (problem: Problem): string | undefined =>
-  problem.retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(problem.retryAfterMs / 1000)))
+/**
+ * When to try again, in whole seconds (RFC 9110, 10.2.3): rounded up, so that nobody comes too early, and never 0, which
+ * clients take for no hint.
+ */
+export const retryAfter = ({ retryAfterMs }: Problem): Readonly<Record<string, string>> =>
+  retryAfterMs === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }

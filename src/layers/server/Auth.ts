@@ -106,6 +106,9 @@ export const forbids = (caller: Caller, model: string): Problem | undefined =>
         message: `The API key ${JSON.stringify(caller.name)} may not use this model; it may use ${[...caller.models].join(", ")}.`
       })
 
+/** Whether the caller may be told of a model's name. */
+export const mayName = ({ models }: Caller, model: string): boolean => models === undefined || models.has(model)
+
 const toCaller = ({ name, models }: ApiKeyConfig): Caller => ({ name, models })
 
 const noKey = new Problem({

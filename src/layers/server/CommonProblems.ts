@@ -1,7 +1,7 @@
 /** What any route may have to say. */
 import type { Reply } from "../../domain/dialects/Dialect.ts"
 import { Problem } from "../../domain/server/Problem.ts"
-import { problemBody, problemContentType, retryAfterHeader } from "../../domain/server/ProblemBody.ts"
+import { problemBody, problemContentType, retryAfter } from "../../domain/server/ProblemBody.ts"
 
 export const draining = new Problem({
   kind: "Draining",
@@ -23,15 +23,13 @@ export const wrongEscape = new Problem({
   message: "The path has an escape (%) that is not UTF-8 in hexadecimal."
 })
 
+/** What the log has of a request that met a defect. */
+export const defectOf = (requestId: string, where: string): string =>
+  `A request failed by a defect (x-request-id ${requestId}): ${where}`
+
 /** A problem for clients of no dialect. */
-export const problemReply = (problem: Problem): Reply => {
-  const retryAfter = retryAfterHeader(problem)
-  return {
-    status: problem.status,
-    headers: {
-      "content-type": problemContentType,
-      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter })
-    },
-    body: JSON.stringify(problemBody(problem))
-  }
-}
+export const problemReply = (problem: Problem): Reply => ({
+  status: problem.status,
+  headers: { "content-type": problemContentType, ...retryAfter(problem) },
+  body: JSON.stringify(problemBody(problem))
+})

@@ -6,13 +6,13 @@ import type * as Clock from "effect/Clock"
 import type { Dialect, Reply, Route } from "../../domain/dialects/Dialect.ts"
 import { dialects } from "../../domain/dialects/Dialects.ts"
 import { isLoopback } from "../../domain/server/Loopback.ts"
-import { Problem } from "../../domain/server/Problem.ts"
+import { Problem, wordOf } from "../../domain/server/Problem.ts"
 import type { RequestRecord, RouteName } from "../../domain/server/RequestRecord.ts"
 import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
 import type { ApiHandler } from "./api/Handler.ts"
 import { routeOf as apiRouteOf } from "./api/Routes.ts"
-import { internal, problemReply, wrongEscape, wrongMethod } from "./CommonProblems.ts"
-import { whereOf } from "./Defects.ts"
+import { problemReply, wrongEscape, wrongMethod } from "./CommonProblems.ts"
+import type { DefectGuard } from "./DefectGuard.ts"
 import type { DialectHandler } from "./DialectHandler.ts"
 import { Exchange, type ExchangeWatcher } from "./Exchange.ts"
 import type { Exchanges } from "./Exchanges.ts"
@@ -24,12 +24,12 @@ export interface EdgeOptions {
   readonly clock: Clock.Clock
   readonly dialectHandler: DialectHandler
   readonly exchanges: Exchanges
+  readonly guard: DefectGuard
   readonly maxBodyBytes: number
   /** Refuses requests of web pages from elsewhere: for a service that anybody on this machine may use, and nobody else. */
   readonly refusesPages: boolean
   readonly state: ServiceState
   readonly telemetry: ServerTelemetry["Service"]
-  readonly onDefect: (where: string, requestId: string) => void
   /** A connection may have nothing left to do. */
   readonly onIdle: () => void
 }
@@ -68,16 +68,14 @@ export class Edge {
     const place = placeOf(method === "HEAD" ? "GET" : method, path, search, request.headers)
     const api = place === undefined ? apiRouteOf(method, path) : undefined
     const exchange = this.begin(request, response, place === undefined ? (api?.name ?? "unknown") : routeName(place))
-    try {
+    this.options.guard.run(exchange, place?.dialect.problem ?? problemReply, () => {
       if (place !== undefined) this.toDialect(exchange, place, { method, path, search }, beforeBody)
       else if (api === undefined) this.refuse(exchange, notFound(path))
       else if (!api.isAllowed) this.wrongMethod(exchange, api.methods, problemReply)
       else if (!isDecodable(path)) this.refuse(exchange, wrongEscape)
       else if (this.isForeignPage(request) && api.name !== "health") this.refuse(exchange, foreignPage)
       else this.toApi(exchange, beforeBody)
-    } catch (defect) {
-      this.broken(exchange, defect, place?.dialect)
-    }
+    })
   }
 
   /** What came on the connection is no request, or came too slowly. True when it is told to whoever sent it. */
@@ -92,6 +90,8 @@ export class Edge {
     }
     exchange.record.problem = MALFORMED.kind
     exchange.reply({ ...problemReply(MALFORMED), status }, ["connection", "close"])
+    // What waits for the rest of the body waits in vain.
+    exchange.interrupt()
     return true
   }
 
@@ -139,16 +139,15 @@ export class Edge {
   }
 
   private toApi(exchange: Exchange, beforeBody: (() => void) | undefined): void {
-    const { record, request, response } = exchange
+    const { record, response } = exchange
     response.setHeader("x-request-id", record.id)
     if (this.options.state.isDraining) response.setHeader("connection", "close")
     exchange.observe()
-    beforeBody?.()
-    this.options.api(request, response, record)
+    this.options.api({ exchange, beforeBody })
   }
 
   private refuse(exchange: Exchange, problem: Problem, reply: (problem: Problem) => Reply = problemReply): void {
-    exchange.record.problem = problem.code ?? problem.kind
+    exchange.record.problem = wordOf(problem)
     exchange.refuse(reply(problem), this.options.maxBodyBytes)
   }
 
@@ -162,15 +161,6 @@ export class Edge {
     const { body, headers, status } = reply(wrongMethod(allowed))
     exchange.record.problem = "MethodNotAllowed"
     exchange.refuse({ body, headers: { ...headers, allow }, status }, this.options.maxBodyBytes)
-  }
-
-  private broken(exchange: Exchange, defect: unknown, dialect: Dialect | undefined): void {
-    const { id } = exchange.record
-    this.options.onDefect(whereOf(defect), id)
-    const problem = internal(id)
-    exchange.record.problem = problem.kind
-    if (exchange.hasBegun) exchange.request.socket.destroy()
-    else this.refuse(exchange, problem, dialect?.problem)
   }
 
   /** A page whose own name was made to lead here (DNS rebinding) sends no origin with a GET, but its name as the host. */
@@ -213,7 +203,7 @@ const routeName = ({ dialect, route }: Place): RouteName => {
     case "gemini":
       return isListing ? "gemini.models" : "gemini.generate"
     case "anthropic":
-      return "anthropic.messages"
+      return isListing ? "anthropic.models" : "anthropic.messages"
   }
 }
 

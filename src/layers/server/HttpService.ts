@@ -15,6 +15,8 @@ import { Jobs } from "../../services/Jobs.ts"
 import { ServerTelemetry } from "../../services/ServerTelemetry.ts"
 import { type AskForRequest, Auth } from "./Auth.ts"
 import { makeHandler } from "./api/Handler.ts"
+import { DefectGuard } from "./DefectGuard.ts"
+import { DialectAnswers } from "./DialectAnswers.ts"
 import { DialectHandler } from "./DialectHandler.ts"
 import { Edge } from "./Edge.ts"
 import { Exchanges } from "./Exchanges.ts"
@@ -65,30 +67,26 @@ export const make = Effect.fnUntraced(function* (
     jobs,
     telemetry
   })
+  const guard = new DefectGuard(context)
   const dialectHandler = new DialectHandler({
+    answers: new DialectAnswers({ client, context, guard, models, overload, telemetry }),
     auth,
-    client,
-    clock,
-    context,
+    guard,
     maxBodyBytes: config.maxBodyBytes,
     maxDeadlineMs: dispatcher.deadlineMs,
     models,
-    overload,
-    state,
-    telemetry
+    state
   })
   const edge = new Edge({
     api,
     clock,
     dialectHandler,
     exchanges,
+    guard,
     maxBodyBytes: config.maxBodyBytes,
     refusesPages: config.apiKeys.length === 0 && isLoopback(config.host),
     state,
     telemetry,
-    onDefect: (where, id) => {
-      Effect.runForkWith(context)(Effect.logError(`A request failed by a defect (x-request-id ${id}): ${where}`))
-    },
     onIdle: () => listener.server.closeIdleConnections()
   })
   const listener: Listener = yield* listen({
@@ -123,6 +121,8 @@ export const make = Effect.fnUntraced(function* (
       })
       yield* Effect.all([finished, jobs.drain(graceMs)], { concurrency: "unbounded", discard: true })
       yield* close(server)
+      // Those whose connection was closed just now have their lines in the log.
+      yield* Effect.timeoutOption(exchanges.whenIdle, ABORT_MS)
     })
   })
 })

@@ -8,24 +8,27 @@ import { Problem } from "../../domain/server/Problem.ts"
 /** JSON that is nested deeper than this is refused: what reads and writes it may recurse. */
 const MAX_DEPTH = 128
 
-/** Why a body is refused before it is read; `undefined` when it is not. */
-export const refusesBody = (request: IncomingMessage, maxBytes: number): Problem | undefined => {
-  const { headers } = request
-  const encoding = headers["content-encoding"]
-  if (encoding !== undefined && encoding !== "" && encoding.toLowerCase() !== "identity") return encoded
-  if (!isJson(headers["content-type"])) return notJson
-  return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined
+export interface ReadOptions {
+  readonly maxBytes: number
+  /** Is called when the body is wanted: for clients that wait to be told. */
+  readonly beforeBody: (() => void) | undefined
 }
 
 /**
- * Reads the body and calls back once: with it, or with why it is refused, in the moment that it is too long. Never calls
- * back when the connection breaks first.
+ * Reads a body as JSON and calls back once: with the value, or with why the body is refused, in the moment that this is
+ * known. Never calls back when the connection breaks first. The rest of a body that is refused is not read.
  */
-export const readBody = (
+export const readJson = (
   request: IncomingMessage,
-  maxBytes: number,
-  done: (body: Result.Result<Buffer, Problem>) => void
+  { beforeBody, maxBytes }: ReadOptions,
+  done: (value: Result.Result<unknown, Problem>) => void
 ): void => {
+  const refused = refusal(request, maxBytes)
+  if (refused !== undefined) {
+    done(Result.fail(refused))
+    return
+  }
+  beforeBody?.()
   let chunks: Array<Buffer> | undefined
   let first: Buffer | undefined
   let length = 0
@@ -39,16 +42,23 @@ export const readBody = (
     else if (chunks === undefined) chunks = [first, chunk]
     else chunks.push(chunk)
   }
-  const onEnd = (): void =>
-    done(Result.succeed(chunks === undefined ? (first ?? EMPTY) : Buffer.concat(chunks, length)))
+  const onEnd = (): void => done(parse(chunks === undefined ? (first ?? EMPTY) : Buffer.concat(chunks, length)))
   request.on("data", onData)
   request.on("end", onEnd)
+}
+
+/** Why a body is refused before it is read; `undefined` when it is not. */
+const refusal = ({ headers }: IncomingMessage, maxBytes: number): Problem | undefined => {
+  const encoding = headers["content-encoding"]
+  if (encoding !== undefined && encoding !== "" && encoding.toLowerCase() !== "identity") return encoded
+  if (!isJson(headers["content-type"])) return notJson
+  return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined
 }
 
 const EMPTY = Buffer.alloc(0)
 
 /** The JSON value in a body. What is told of a wrong one holds nothing of its contents. */
-export const parseBody = (body: Buffer): Result.Result<unknown, Problem> => {
+const parse = (body: Buffer): Result.Result<unknown, Problem> => {
   if (body.length === 0) return Result.fail(empty)
   if (!isUtf8(body)) return Result.fail(notUtf8)
   let value: unknown
@@ -88,7 +98,7 @@ const notJson = new Problem({
   message: "The body must be JSON: send it with the header content-type: application/json."
 })
 
-export const tooLarge = (maxBytes: number): Problem =>
+const tooLarge = (maxBytes: number): Problem =>
   new Problem({
     kind: "TooLarge",
     code: "body_too_large",

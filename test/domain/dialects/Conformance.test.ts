@@ -257,7 +257,7 @@ for (const { body, dialect, provider, stream, toolStream } of Object.values(worl
       const { headers } = dialect.problem(new Problem({ kind: "RateLimited", message: "wait" }))
       assert.notProperty(headers, "retry-after")
       const early = dialect.problem(new Problem({ kind: "RateLimited", message: "wait", retryAfterMs: -5 }))
-      assert.strictEqual(early.headers["retry-after"], "0")
+      assert.strictEqual(early.headers["retry-after"], "1")
     })
 
     it("name the field that is wrong", () => {

@@ -65,4 +65,26 @@ describe("a service that drains", () => {
       assert.strictEqual(yield* service.inflight, 0)
     })
   )
+
+  it.live("answers those that wait on a route of its own too, and keeps their records", () =>
+    Effect.gen(function* () {
+      const { records, sandbox, send, service, until } = yield* start({ latency: "fixed:60s" })
+      const submit = send("/submit", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ input: "Hello" })
+      })
+      const waiting = yield* Effect.forkChild(submit, { startImmediately: true })
+      yield* until(sandbox.stats, (stats) => stats.inflight === 1)
+      yield* service.drain(10)
+      const answer = yield* Fiber.join(waiting)
+      assert.strictEqual(answer.status, 503)
+      assert.strictEqual(answer.headers["connection"], "close")
+      assert.strictEqual(answer.headers["content-type"], "application/problem+json")
+      assert.include(answer.body, '"code":"Draining"')
+      yield* until(sandbox.stats, (stats) => stats.aborted === 1)
+      assert.deepInclude(records[0], { route: "submit", status: 503, problem: "Draining", isAborted: false })
+      assert.strictEqual(yield* service.inflight, 0)
+    })
+  )
 })

@@ -89,6 +89,12 @@ describe("nobody breaks the service", () => {
           body: JSON.stringify({ input: "Hello", model })
         })
         assert.strictEqual(answer.status, 400, model)
+        const inPath = yield* send(`/v1beta/models/${encodeURIComponent(model)}:generateContent`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ contents: [{ parts: [{ text: "Hello" }] }] })
+        })
+        assert.strictEqual(inPath.status, 400, model)
       }
       assert.strictEqual((yield* sandbox.stats).received, 0)
     })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { hashKey } from "../../../src/domain/server/KeyRing.ts"
 import { ask, rawChat, rawConnection, start } from "./harness.ts"
 
 const body = JSON.stringify(ask("Hello"))
@@ -137,6 +138,45 @@ describe("what is a proper request, if an unusual one", () => {
       yield* welcome.send(body)
       assert.match(yield* welcome.closed, /HTTP\/1\.1 200 OK/)
       assert.strictEqual(statusOf(yield* exchange(port, asks(1_000_000))), 413)
+    })
+  )
+
+  it.live("a client that asks first is refused before it sends its body, on every route that takes one", () =>
+    Effect.gen(function* () {
+      const apiKeys = [{ name: "team", sha256: hashKey("secret"), requestsPerMinute: undefined, models: undefined }]
+      const { port } = yield* start({}, { server: { apiKeys, maxBodyBytes: 1_000 } })
+      const asks = (path: string, length: number, headers: string) =>
+        `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\nexpect: 100-continue\r\n${headers}\r\n`
+      const json = "content-type: application/json\r\n"
+      const key = "authorization: Bearer secret\r\n"
+      for (const path of ["/v1/chat/completions", "/v1/messages", "/submit", "/generate"]) {
+        for (const [status, length, headers] of [
+          [401, 10, json],
+          [413, 2_000, json + key],
+          [415, 10, key]
+        ] as const) {
+          const answer = yield* exchange(port, asks(path, length, headers))
+          assert.strictEqual(statusOf(answer), status, `${path}: ${answer}`)
+          assert.match(answer, /^connection: close\r$/im)
+        }
+        const welcome = yield* rawConnection(port)
+        yield* welcome.send(asks(path, 2, json + key + "connection: close\r\n"))
+        yield* welcome.until(/^HTTP\/1\.1 100 Continue\r\n\r\n/)
+        yield* welcome.send("{}")
+        assert.match(yield* welcome.closed, /HTTP\/1\.1 400 /)
+      }
+    })
+  )
+
+  it.live("OPTIONS is told the methods, without a body or a length of one", () =>
+    Effect.gen(function* () {
+      const { port } = yield* start()
+      for (const path of ["/v1/models", "/v1/messages", "/jobs/1"]) {
+        const answer = yield* exchange(port, `OPTIONS ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+        assert.strictEqual(statusOf(answer), 204)
+        assert.match(answer, /^allow: \S/im)
+        assert.notMatch(answer, /content-length|transfer-encoding/i)
+      }
     })
   )
 

@@ -56,7 +56,7 @@ describe("refusals", () => {
         ["cheap", ["east"]],
         ["dear", ["east"]]
       ])
-      const { chat, send } = yield* start({}, { server: { apiKeys, models } })
+      const { chat, records, send } = yield* start({}, { server: { apiKeys, models } })
       assert.strictEqual((yield* chat({ ...ask("Hello"), model: "cheap" }, bearer("team"))).status, 200)
       assert.strictEqual((yield* chat({ ...ask("Hello"), model: "dear" }, bearer("team"))).status, 403)
       const either = { ...ask("Hello"), model: "cheap", models: ["dear"] }
@@ -65,6 +65,7 @@ describe("refusals", () => {
       assert.include(list.body, "cheap")
       assert.notInclude(list.body, "dear")
       assert.strictEqual((yield* send("/v1/models/dear", { headers: bearer("team") })).status, 404)
+      assert.deepInclude(records.at(-1), { route: "openai.models", status: 404, problem: "model_not_found" })
     })
   )
 

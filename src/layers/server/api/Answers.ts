@@ -7,34 +7,33 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { fieldPath } from "../../../domain/JsonText.ts"
-import { Problem } from "../../../domain/server/Problem.ts"
-import { problemBody, problemContentType, retryAfterHeader } from "../../../domain/server/ProblemBody.ts"
+import { Problem, wordOf } from "../../../domain/server/Problem.ts"
+import { problemBody, problemContentType, retryAfter } from "../../../domain/server/ProblemBody.ts"
+import { internal } from "../CommonProblems.ts"
 import { recordOf } from "./ControlPlane.ts"
 
-const problemResponse = (problem: Problem): HttpServerResponse.HttpServerResponse => {
-  const retryAfter = retryAfterHeader(problem)
-  return HttpServerResponse.jsonUnsafe(problemBody(problem), {
+const problemResponse = (problem: Problem): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.jsonUnsafe(problemBody(problem), {
     status: problem.status,
     contentType: problemContentType,
     headers: {
-      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
+      ...retryAfter(problem),
       ...(problem.kind === "Unauthorized" ? { "www-authenticate": "Bearer" } : {}),
-      // The rest of the body is not read.
-      ...(problem.kind === "TooLarge" ? { connection: "close" } : {})
+      // The rest of the body is not read; whoever is told that the service stops has nothing more to ask of it.
+      ...(problem.kind === "TooLarge" || problem.kind === "Draining" ? { connection: "close" } : {})
     }
   })
-}
 
 const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** What the router and HttpApi hold against a request, or what broke, as a problem; defects are for the log. */
-export const problemOfCause = (cause: Cause.Cause<unknown>): Problem => {
+export const problemOfCause = (cause: Cause.Cause<unknown>, requestId: string): Problem => {
   const error = Cause.squash(cause)
   if (error instanceof Problem) return error
   if (error instanceof HttpServerError && error.reason._tag === "RouteNotFound") {
     return new Problem({ kind: "NotFound", message: "There is no such route; GET /docs lists them." })
   }
-  return new Problem({ kind: "Internal", message: "The service failed at this request; its log says more." })
+  return internal(requestId)
 }
 
 /** A path, query or header that does not decode. */
@@ -60,7 +59,6 @@ export const orProblem = <A, R>(
 
 /** The answer that a problem is, noted in the request's record. */
 export const tell = (request: HttpServerRequest, problem: Problem): HttpServerResponse.HttpServerResponse => {
-  const record = recordOf(request)
-  if (record !== undefined) record.problem = problem.code ?? problem.kind
+  recordOf(request).problem = wordOf(problem)
   return problemResponse(problem)
 }

@@ -1,5 +1,4 @@
 /** What the control plane is made of, and what it knows of each request. */
-import type { IncomingMessage } from "node:http"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -13,7 +12,9 @@ import type { GenAiClient } from "../../../services/GenAiClient.ts"
 import type { Jobs } from "../../../services/Jobs.ts"
 import type { ServerTelemetry } from "../../../services/ServerTelemetry.ts"
 import type { Auth, Caller } from "../Auth.ts"
+import type { Exchange } from "../Exchange.ts"
 import type { Overload } from "../Overload.ts"
+import { readJson } from "../RequestBody.ts"
 import type { ServiceState } from "../ServiceState.ts"
 
 export interface ControlPlaneParts {
@@ -35,19 +36,28 @@ export class ControlPlane extends Context.Service<ControlPlane, ControlPlanePart
   "genai-dispatcher/server/api/ControlPlane"
 ) {}
 
-/** The records of requests that the edge handed over; gone with their requests. */
-const records = new WeakMap<IncomingMessage, RequestRecord>()
-
-export const remember = (request: IncomingMessage, record: RequestRecord): void => {
-  records.set(request, record)
+/** A request as the edge has handed it over. */
+export interface Handed {
+  readonly exchange: Exchange
+  /** Is called when the body is wanted: for clients that wait to be told. */
+  readonly beforeBody: (() => void) | undefined
 }
 
-/** Node's own request: it is what `makeHandler` was given. */
-export const nodeRequestOf = (request: HttpServerRequest.HttpServerRequest): IncomingMessage =>
-  request.source as IncomingMessage
+/** Gone with their requests. */
+const handed = new WeakMap<object, Handed>()
 
-export const recordOf = (request: HttpServerRequest.HttpServerRequest): RequestRecord | undefined =>
-  records.get(nodeRequestOf(request))
+export const remember = (request: Handed): void => {
+  handed.set(request.exchange.request, request)
+}
+
+export const handedOf = ({ source }: HttpServerRequest.HttpServerRequest): Handed => {
+  const found = handed.get(source)
+  if (found === undefined) throw new Error("a request that the edge has not handed over")
+  return found
+}
+
+export const recordOf = (request: HttpServerRequest.HttpServerRequest): RequestRecord =>
+  handedOf(request).exchange.record
 
 /** The API key: as `Authorization: Bearer`, or in the header `x-api-key`. */
 const credentialOf = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
@@ -67,7 +77,19 @@ export const callerOf = Effect.fnUntraced(function* (
     : Effect.callback<Caller, Problem>((resume) =>
         auth.admitted(credential, (result) => resume(Effect.fromResult(result)))
       )
-  const record = recordOf(request)
-  if (record !== undefined && caller.name !== "") record.key = caller.name
+  if (caller.name !== "") recordOf(request).key = caller.name
   return caller
+})
+
+/** The JSON value in the body of a request. */
+export const jsonBodyOf = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest
+): Effect.fn.Return<unknown, Problem, ControlPlane> {
+  const { server } = yield* ControlPlane
+  const { beforeBody, exchange } = handedOf(request)
+  return yield* Effect.callback<unknown, Problem>((resume) =>
+    readJson(exchange.request, { maxBytes: server.maxBodyBytes, beforeBody }, (value) =>
+      resume(Effect.fromResult(value))
+    )
+  )
 })

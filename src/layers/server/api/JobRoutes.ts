@@ -5,38 +5,33 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Stream from "effect/Stream"
-import type { GenAiAnswer } from "../../../domain/genai/GenAiResponse.ts"
 import { type Asked, readGenerateBody } from "../../../domain/jobs/GenerateBody.ts"
 import { JobId, type JobResult } from "../../../domain/jobs/Job.ts"
 import { jobResult } from "../../../domain/jobs/JobAnswers.ts"
 import { publicJob } from "../../../domain/jobs/PublicJob.ts"
 import { placeRequest } from "../../../domain/server/PlaceRequest.ts"
 import { Problem } from "../../../domain/server/Problem.ts"
-import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
+import { noteAnswer, noteFailure, noteSend, type RequestRecord } from "../../../domain/server/RequestRecord.ts"
 import { MAX_SESSION_LENGTH, sessionIn, sessionOf, tooLong } from "../../../domain/server/Session.ts"
 import { type Caller, forbids } from "../Auth.ts"
 import { draining } from "../CommonProblems.ts"
 import { orProblem } from "./Answers.ts"
 import { Api } from "./Api.ts"
-import { ControlPlane, callerOf, nodeRequestOf, recordOf } from "./ControlPlane.ts"
+import { ControlPlane, callerOf, jsonBodyOf, recordOf } from "./ControlPlane.ts"
 import { sseResponse } from "./JobStream.ts"
-import { readJsonBody } from "./JsonBody.ts"
 
 /** Who asks for what: the key first, so that nobody without one has a body read. */
 const readAsked = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-  const { models, server, state } = yield* ControlPlane
+  const { models, state } = yield* ControlPlane
   if (state.isDraining) return yield* draining
   const caller = yield* callerOf(request, "admit")
-  const body = yield* readJsonBody(nodeRequestOf(request), server.maxBodyBytes)
-  const read = yield* Effect.fromResult(readGenerateBody(body))
+  const read = yield* Effect.fromResult(readGenerateBody(yield* jsonBodyOf(request)))
   const asked = { ...read, session: read.session ?? sessionIn(request.headers["x-session-id"]) }
   if ((asked.session?.length ?? 0) > MAX_SESSION_LENGTH) return yield* tooLong
   yield* checkModel(caller, asked.model)
   if (caller.models !== undefined && asked.request.body !== undefined) return yield* bodyNotAllowed
   const place = yield* Effect.fromResult(placeRequest(models, asked.model, asked.request))
-  const record = recordOf(request)
-  if (record !== undefined && asked.model !== undefined && models.names.includes(asked.model))
-    record.model = asked.model
+  if (asked.model !== undefined && models.names.includes(asked.model)) recordOf(request).model = asked.model
   return { caller, asked, place }
 })
 
@@ -101,35 +96,25 @@ const submit = Effect.fnUntraced(function* (
   const { asked, caller, place } = yield* readAsked(request)
   yield* refuseJobFields(asked)
   const record = recordOf(request)
-  const session = sessionOf(caller.name, asked.session)
-  const work = client.generate(place.request, { session, exclude: place.exclude, onFull: "fail" }).pipe(
-    Effect.tapError((error) =>
-      Effect.sync(() => {
-        if (record === undefined) return
-        record.attempts = error.attempts
-        record.endpoint = error.endpoint
-      })
-    ),
-    Effect.catch((error) => Effect.flatMap(overload.problemOf(error, place.exclude), Effect.fail))
-  )
-  const answer = yield* record === undefined ? work : telemetry.traced(record, work)
-  if (record !== undefined) note(record, answer)
+  const work = client
+    .generate(place.request, {
+      session: sessionOf(caller.name, asked.session),
+      exclude: place.exclude,
+      onFull: "fail",
+      onSend: (endpoint) => noteSend(record, endpoint)
+    })
+    .pipe(
+      Effect.tapError((error) => Effect.sync(() => noteFailure(record, error))),
+      Effect.catch((error) => Effect.flatMap(overload.problemOf(error, place.exclude), Effect.fail))
+    )
+  const answer = yield* telemetry.traced(record, work)
+  noteAnswer(record, answer)
   return jobResult(answer)
 })
 
-const note = (record: NonNullable<ReturnType<typeof recordOf>>, answer: GenAiAnswer): void => {
-  record.endpoint = answer.endpoint
-  record.attempts = answer.attempts
-  record.responseModel = answer.model
-  record.finishReason = answer.finishReason
-  record.inputTokens = answer.usage?.inputTokens
-  record.outputTokens = answer.usage?.outputTokens
-}
-
 /** The first of a streamed answer goes out. */
-const begun = (record: RequestRecord | undefined): Effect.Effect<void> =>
+const begun = (record: RequestRecord): Effect.Effect<void> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
-    if (record === undefined) return
     record.isStreamed = true
     record.firstByteMs = Math.max(0, now - record.startedAtMs)
   })
@@ -186,7 +171,11 @@ export const layer = HttpApiBuilder.group(Api, "jobs", (handlers) =>
           const id = JobId.make(params.id)
           // A job that is not there is said so before the stream begins.
           yield* jobs.get(caller.name, id)
-          return sseResponse(Stream.onFirst(jobs.events(caller.name, id), () => begun(recordOf(request))))
+          const record = recordOf(request)
+          return sseResponse(
+            record,
+            Stream.onFirst(jobs.events(caller.name, id), () => begun(record))
+          )
         })
       )
     )

@@ -4,8 +4,9 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { publicJob } from "../../../domain/jobs/PublicJob.ts"
-import type { Problem } from "../../../domain/server/Problem.ts"
+import { type Problem, wordOf } from "../../../domain/server/Problem.ts"
 import { problemBody } from "../../../domain/server/ProblemBody.ts"
+import type { RequestRecord } from "../../../domain/server/RequestRecord.ts"
 import type { JobEvent } from "../../../services/Jobs.ts"
 
 /** A comment so often, so that nothing on the way takes a quiet stream for a dead one. */
@@ -24,9 +25,15 @@ const textOf = (event: JobEvent): string => {
   }
 }
 
-export const sseResponse = (events: Stream.Stream<JobEvent, Problem>): HttpServerResponse.HttpServerResponse => {
+export const sseResponse = (
+  record: RequestRecord,
+  events: Stream.Stream<JobEvent, Problem>
+): HttpServerResponse.HttpServerResponse => {
   const told = Stream.map(events, textOf).pipe(
-    Stream.catch((problem) => Stream.succeed(sse("error", problemBody(problem))))
+    Stream.catch((problem) => {
+      record.problem = wordOf(problem)
+      return Stream.succeed(sse("error", problemBody(problem)))
+    })
   )
   const beats = Stream.fromSchedule(Schedule.spaced(HEARTBEAT)).pipe(Stream.map(() => ": heartbeat\n\n"))
   return HttpServerResponse.stream(Stream.merge(told, beats, { haltStrategy: "left" }).pipe(Stream.encodeText), {

@@ -3,12 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { sseResponse } from "../../../../src/layers/server/api/JobStream.ts"
+import { record } from "../../../support/Records.ts"
 import { startApi } from "./harness.ts"
 
 describe("the events of a job over HTTP", () => {
   it.effect("have a comment every 15 seconds while there is nothing to tell", () =>
     Effect.gen(function* () {
-      const { body } = sseResponse(Stream.never)
+      const { body } = sseResponse(record(), Stream.never)
       assert(body._tag === "Stream")
       const beats = yield* Effect.forkChild(body.stream.pipe(Stream.decodeText, Stream.take(2), Stream.runCollect), {
         startImmediately: true
@@ -21,7 +22,7 @@ describe("the events of a job over HTTP", () => {
 
   it.live("end at a shutdown for jobs that are left to the next start, which is not held up by them", () =>
     Effect.gen(function* () {
-      const { post, sandbox, send, service } = yield* startApi(
+      const { post, records, sandbox, send, service } = yield* startApi(
         { latency: "fixed:60s" },
         { jobs: { store: { kind: "memory" }, ttlMs: 60_000, maxPending: 100, concurrency: 1, instance: "test" } }
       )
@@ -35,6 +36,10 @@ describe("the events of a job over HTTP", () => {
       const { text } = yield* Fiber.join(follower)
       assert.match(text, /event: status\n/)
       assert.match(text, /event: error\ndata: .*shutting down/)
+      assert.deepInclude(
+        records.find(({ isStreamed }) => isStreamed),
+        { status: 200, problem: "Draining", isAborted: false }
+      )
       // The grace is for the one that runs.
       assert.isUndefined(drained.pollUnsafe())
       yield* Fiber.interrupt(other)
