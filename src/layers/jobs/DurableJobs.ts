@@ -13,16 +13,17 @@ import * as JobIds from "../../domain/jobs/JobIds.ts"
 import { webhookTarget } from "../../domain/jobs/WebhookTarget.ts"
 import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import { placeRequest } from "../../domain/server/PlaceRequest.ts"
-import { Problem } from "../../domain/server/Problem.ts"
+import type { Problem } from "../../domain/server/Problem.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
 import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
 import { Jobs, type NewJob } from "../../services/Jobs.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { follow } from "./JobEvents.ts"
+import { conflict, draining, full, hasEnded, noSuchJob, storeProblem } from "./JobProblems.ts"
 import * as JobRunner from "./JobRunner.ts"
 import { JobWatches } from "./JobWatch.ts"
 import * as Sparing from "./Sparing.ts"
-import { storeProblem } from "./StoreProblem.ts"
+
 import * as Webhooks from "./Webhooks.ts"
 
 export interface DurableJobsOptions {
@@ -150,32 +151,6 @@ const hashOf = ({ model, request, session, stream, webhookUrl }: NewJob): string
   createHash("sha256")
     .update(JSON.stringify([request, model ?? null, session ?? null, stream ?? false, webhookUrl ?? null]))
     .digest("hex")
-
-const draining = new Problem({ kind: "Draining", message: "The service is shutting down: send it again to another." })
-
-const noSuchJob = new Problem({
-  kind: "NotFound",
-  code: "job_not_found",
-  message: "There is no such job: it never was, or its time to be fetched is over."
-})
-
-const conflict = new Problem({
-  kind: "Conflict",
-  code: "idempotency_key_reused",
-  field: "idempotency-key",
-  message: "The idempotency key was used for another request: use a new one."
-})
-
-const hasEnded = ({ status }: Job): Problem =>
-  new Problem({ kind: "Conflict", code: "job_has_ended", message: `The job is ${status}, so it cannot be cancelled.` })
-
-const full = (pending: number, retryAfterMs: number): Problem =>
-  new Problem({
-    kind: "Overloaded",
-    code: "too_many_jobs",
-    message: `There are ${pending} jobs that have not ended, and no more are taken: come again later.`,
-    retryAfterMs
-  })
 
 const asked = <A>(work: Effect.Effect<A, JobStoreError>): Effect.Effect<A, Problem> =>
   work.pipe(

@@ -3,19 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { isEnded, type Job, type JobId, type JobStatus } from "../../domain/jobs/Job.ts"
-import { Problem } from "../../domain/server/Problem.ts"
+import type { Problem } from "../../domain/server/Problem.ts"
 import type { JobStore } from "../../services/JobStore.ts"
 import type { JobEvent } from "../../services/Jobs.ts"
+import { keptForLater, noSuchJob, storeProblem } from "./JobProblems.ts"
 import type { JobWatch, JobWatches } from "./JobWatch.ts"
-import { storeProblem } from "./StoreProblem.ts"
 
 /** How often jobs are looked up that do not run here. */
 const POLL = "1 second"
-
-const draining = new Problem({
-  kind: "Draining",
-  message: "The service is shutting down: the job is kept, follow it again at the next start."
-})
 
 /** What one follower has been told. */
 interface Told {
@@ -50,30 +45,31 @@ interface Followed {
 const next = Effect.fnUntraced(function* ({ id, store, watch, watches }: Followed, from: Told) {
   for (;;) {
     yield* refresh(id, watch, store)
-    const { job } = watch
+    const { changes, job } = watch
     if (job !== undefined) {
       const [events, told] = news(watch, job, from)
       if (isEnded(job.status)) return [events, Option.none<Told>()] as const
       if (events.length > 0) return [events, Option.some(told)] as const
     }
     // What runs here may end in time; the rest is for the next start, and whoever follows it must not hold this one up.
-    if (watches.isClosed && !watch.isLocal) return yield* draining
-    yield* watch.isLocal ? watch.change : Effect.timeoutOption(watch.change, POLL)
+    if (watches.isClosed && !watch.isLocal) return yield* keptForLater
+    const change = watch.changeSince(changes)
+    yield* watch.isLocal ? change : Effect.timeoutOption(change, POLL)
   }
 })
 
 /** Asks the store about jobs that do not run here. While it is down nothing is known, and it is asked again. */
 const refresh = Effect.fnUntraced(function* (id: JobId, watch: JobWatch, store: JobStore["Service"]) {
   if (watch.isLocal || (watch.job !== undefined && isEnded(watch.job.status))) return
-  const found = yield* Effect.catch(store.get(id), (error) =>
-    error.isTransient ? Effect.succeed(Option.fromNullishOr(watch.job)) : Effect.fail(storeProblem(error))
+  const { changes } = watch
+  const found = yield* Effect.catch(Effect.map(store.get(id), Option.some), (error) =>
+    error.isTransient ? Effect.succeedNone : Effect.fail(storeProblem(error))
   )
-  // It may have been taken up here meanwhile.
-  if (watch.isLocal) return
-  if (Option.isSome(found)) watch.job = found.value
-  else if (watch.job !== undefined) {
-    return yield* new Problem({ kind: "NotFound", message: "The job is no longer kept." })
-  }
+  if (Option.isNone(found)) return
+  // It was taken up here meanwhile, and may have ended: the answer is older than what is known.
+  if (watch.changes !== changes) return
+  if (Option.isNone(found.value)) return yield* noSuchJob
+  watch.job = found.value.value
 })
 
 /** What is new since the follower was last told, and what it has been told then. */

@@ -15,6 +15,8 @@ export class JobWatch {
   pieces: Array<string> = []
   /** Those who need it. */
   users = 0
+  /** Counts what happens, so that nothing is missed between a look and the wait for more. */
+  changes = 0
   private readonly waiting = new Set<() => void>()
   private isWaking = false
 
@@ -51,6 +53,7 @@ export class JobWatch {
 
   /** Wakes those who wait, all from one shallow stack and once for all changes of a tick. */
   private changed(): void {
+    this.changes++
     if (this.isWaking || this.waiting.size === 0) return
     this.isWaking = true
     queueMicrotask(() => {
@@ -61,12 +64,15 @@ export class JobWatch {
     })
   }
 
-  /** Returns at the next change. */
-  readonly change: Effect.Effect<void> = Effect.callback((resume) => {
-    const wake = () => resume(Effect.void)
-    this.waiting.add(wake)
-    return Effect.sync(() => this.waiting.delete(wake))
-  })
+  /** Returns when `changes` is no longer what it was. */
+  changeSince(changes: number): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.changes !== changes) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.waiting.add(wake)
+      return Effect.sync(() => this.waiting.delete(wake))
+    })
+  }
 }
 
 /** The jobs that anybody here needs to know of. */

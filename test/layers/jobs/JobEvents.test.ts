@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Stream } from "effect"
+import { Deferred, Effect, Fiber, Option, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { ChatEvent } from "../../../src/domain/genai/ChatEvent.ts"
 import { ConnectionFailed, type GenAiError, InvalidRequest } from "../../../src/domain/genai/GenAiError.ts"
+import { JobWatch } from "../../../src/layers/jobs/JobWatch.ts"
 import { makeMemory } from "../../../src/layers/jobs/MemoryJobStore.ts"
 import type { JobEvent } from "../../../src/services/Jobs.ts"
 import { failure, instance, request } from "./JobsHarness.ts"
@@ -99,6 +100,61 @@ describe("following a job", () => {
         assert.strictEqual(short(events.at(-1)!), "Failed")
         assert.strictEqual(runs, sent)
       }
+    })
+  )
+
+  it.effect("ends with a reason when the job is forgotten before it was looked at", () =>
+    Effect.gen(function* () {
+      let looks = 0
+      const { jobs } = yield* instance({
+        memory: makeMemory(),
+        concurrency: 0,
+        wrap: (store) => ({
+          ...store,
+          get: (id) => Effect.suspend(() => (++looks === 1 ? store.get(id) : Effect.succeedNone))
+        })
+      })
+      const { job: accepted } = yield* jobs.submit(job)
+      const following = yield* Effect.forkChild(Effect.flip(Stream.runDrain(jobs.events("me", accepted.id))))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(Option.getOrThrow(Option.fromNullishOr(following.pollUnsafe()))._tag, "Success")
+      assert.strictEqual((yield* Fiber.join(following)).code, "job_not_found")
+    })
+  )
+
+  it.effect("does not tell what the store said before the job ended here", () =>
+    Effect.gen(function* () {
+      const answered = yield* Deferred.make<void>()
+      let looks = 0
+      const { jobs } = yield* instance({
+        memory: makeMemory(),
+        wrap: (store) => ({
+          ...store,
+          get: (id) => Effect.tap(store.get(id), () => (++looks === 2 ? Deferred.await(answered) : Effect.void))
+        })
+      })
+      const { job: accepted } = yield* jobs.submit({ ...job, stream: false })
+      const following = yield* Effect.forkChild(Stream.runCollect(jobs.events("me", accepted.id)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* jobs.get("me", accepted.id)).status, "Completed")
+      yield* Deferred.succeed(answered, undefined)
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual((yield* Fiber.join(following)).map(short), ["Completed", '"x"', "Completed"])
+    })
+  )
+
+  it.effect("misses nothing that happens between a look and the wait for more", () =>
+    Effect.gen(function* () {
+      const watch = new JobWatch()
+      const seen = watch.changes
+      watch.add("text")
+      yield* watch.changeSince(seen)
+      const waiting = yield* Effect.forkChild(watch.changeSince(watch.changes), { startImmediately: true })
+      assert.isUndefined(waiting.pollUnsafe())
+      watch.add("more")
+      yield* Fiber.join(waiting)
     })
   )
 
