@@ -1,5 +1,4 @@
 /** What a request line asks for. */
-import { nearest } from "../../domain/Suggestion.ts"
 
 export interface RequestTarget {
   /** Begins with `/`, unless it is `*` or nonsense. Escapes are as they came. */
@@ -31,30 +30,4 @@ export const isDecodable = (path: string): boolean => {
   } catch {
     return false
   }
-}
-
-const KNOWN_PATHS = [
-  "/v1/chat/completions",
-  "/v1/models",
-  "/v1/messages",
-  "/v1beta/models",
-  "/v1beta/models/MODEL:generateContent",
-  "/v1beta/models/MODEL:streamGenerateContent",
-  "/generate",
-  "/submit",
-  "/jobs",
-  "/metrics",
-  "/metrics/prometheus",
-  "/health/live",
-  "/health/ready",
-  "/openapi.json",
-  "/docs"
-]
-
-/** A sentence for a path that there is not. */
-export const unknownPath = (path: string): string => {
-  const near = KNOWN_PATHS.find((known) => known !== path && path.endsWith(known)) ?? nearest(path, KNOWN_PATHS)
-  return near === undefined
-    ? "There is no such path: /docs lists those there are; clients of providers want /v1/chat/completions, /v1/messages or /v1beta/models."
-    : `There is no such path: did you mean ${near}? /docs lists all.`
 }

@@ -11,6 +11,7 @@ import { GeminiForm, NeutralForm } from "../../../domain/jobs/GenerateBody.ts"
 import { JobResult, JobStatus } from "../../../domain/jobs/Job.ts"
 import { PublicJob } from "../../../domain/jobs/PublicJob.ts"
 import { ProblemBody, problemContentType } from "../../../domain/server/ProblemBody.ts"
+import { CONTENT_TYPE } from "../../../domain/telemetry/PrometheusText.ts"
 import { Accepted, EndpointsHealth, Live, Page, WorkerMetrics } from "./Bodies.ts"
 import { withDialects } from "./DialectPaths.ts"
 
@@ -84,7 +85,7 @@ const followJob = HttpApiEndpoint.get("followJob", "/jobs/:id/events", {
   })
 )
 
-const PrometheusText = Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4" }))
+const PrometheusText = Schema.String.pipe(HttpApiSchema.asText({ contentType: CONTENT_TYPE }))
 
 const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
   success: [Schema.Array(WorkerMetrics), PrometheusText]

@@ -35,6 +35,27 @@ const described: ReadonlyArray<Described> = [
     docs: "https://platform.openai.com/docs/api-reference/models/list"
   },
   {
+    method: "get",
+    path: "/v1/models/{model}",
+    operationId: "openai.getModel",
+    summary: "One of them",
+    docs: "https://platform.openai.com/docs/api-reference/models/retrieve"
+  },
+  {
+    method: "get",
+    path: "/v1beta/models",
+    operationId: "gemini.listModels",
+    summary: "The models that clients can name, as Gemini lists them",
+    docs: "https://ai.google.dev/api/models"
+  },
+  {
+    method: "get",
+    path: "/v1beta/models/{model}",
+    operationId: "gemini.getModel",
+    summary: "One of them",
+    docs: "https://ai.google.dev/api/models"
+  },
+  {
     method: "post",
     path: "/v1beta/models/{model}:generateContent",
     operationId: "gemini.generateContent",
@@ -58,6 +79,9 @@ const described: ReadonlyArray<Described> = [
     streams: true
   }
 ]
+
+/** Without `/v1` and `/v1alpha` for Gemini's, which are the same. */
+export const dialectPaths: ReadonlyArray<string> = [...new Set(described.map(({ path }) => path))]
 
 const operation = ({ docs, method, operationId, path, streams, summary }: Described) => ({
   operationId,

@@ -17,6 +17,7 @@ import { Api, Problems } from "./Api.ts"
 import { ControlPlane, type ControlPlaneParts, type Handed, handedOf, remember } from "./ControlPlane.ts"
 import * as JobRoutes from "./JobRoutes.ts"
 import * as OperationRoutes from "./OperationRoutes.ts"
+import { DOCS, OPENAPI } from "./Routes.ts"
 
 /** Answers one request. */
 export type ApiHandler = (request: Handed) => void
@@ -25,8 +26,6 @@ export type ApiHandler = (request: Handed) => void
 const problems = HttpApiMiddleware.layerSchemaErrorTransform(Problems, (error) =>
   Effect.map(HttpServerRequest.HttpServerRequest, (request) => tell(request, problemOfSchema(error)))
 )
-
-const DOCS = "/docs"
 
 /** The page that shows the API: megabytes, so it is loaded when somebody first looks at it. */
 const docs = Effect.gen(function* () {
@@ -50,7 +49,7 @@ export const makeHandler = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ApiHandler, never, Scope.Scope> {
   const scope = yield* Scope.Scope
   const routes = Layer.mergeAll(
-    HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
+    HttpApiBuilder.layer(Api, { openapiPath: OPENAPI }).pipe(
       Layer.provide([JobRoutes.layer, OperationRoutes.layer]),
       Layer.provide(problems)
     ),

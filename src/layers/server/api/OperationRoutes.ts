@@ -5,6 +5,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { EndpointConfig } from "../../../domain/config/DispatcherConfig.ts"
 import type { EndpointStats } from "../../../domain/genai/EndpointStats.ts"
 import { prefersText } from "../../../domain/server/Accept.ts"
+import { CONTENT_TYPE } from "../../../domain/telemetry/PrometheusText.ts"
 import { orProblem } from "./Answers.ts"
 import { Api } from "./Api.ts"
 import type { EndpointsHealth, WorkerMetrics } from "./Bodies.ts"
@@ -35,7 +36,7 @@ const workers = Effect.gen(function* () {
 const prometheus = Effect.gen(function* () {
   const { telemetry } = yield* ControlPlane
   const text = yield* telemetry.prometheus
-  return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+  return HttpServerResponse.text(text, { contentType: CONTENT_TYPE })
 })
 
 const readiness = Effect.gen(function* () {

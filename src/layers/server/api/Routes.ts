@@ -1,5 +1,9 @@
 /** Which requests the control plane answers: what the edge asks before it hands one over. */
+
+import { nearest } from "../../../domain/Suggestion.ts"
 import type { RouteName } from "../../../domain/server/RequestRecord.ts"
+import { Api } from "./Api.ts"
+import { dialectPaths } from "./DialectPaths.ts"
 
 export interface ApiRoute {
   readonly name: RouteName
@@ -9,23 +13,56 @@ export interface ApiRoute {
   readonly isAllowed: boolean
 }
 
-const GET = ["GET", "HEAD"]
+export const DOCS = "/docs"
+export const OPENAPI = "/openapi.json"
 
-const routes: ReadonlyArray<readonly [path: RegExp, name: RouteName, methods: ReadonlyArray<string>]> = [
-  [/^\/generate$/, "generate", ["POST"]],
-  [/^\/submit$/, "submit", ["POST"]],
-  [/^\/jobs$/, "jobs", GET],
-  [/^\/jobs\/[^/]+$/, "jobs", [...GET, "DELETE"]],
-  [/^\/jobs\/[^/]+\/events$/, "jobs", ["GET"]],
-  [/^\/metrics(\/prometheus)?$/, "metrics", GET],
-  [/^\/health\/(live|ready)$/, "health", GET],
-  [/^\/(openapi\.json|docs)$/, "docs", GET]
-]
+/** By the first segment of their paths. */
+const names: ReadonlyMap<string, RouteName> = new Map([
+  ["generate", "generate"],
+  ["submit", "submit"],
+  ["jobs", "jobs"],
+  ["metrics", "metrics"],
+  ["health", "health"],
+  ["docs", "docs"],
+  ["openapi.json", "docs"]
+])
+
+/** The methods of each path, as the API has them and beside it. */
+const methods = new Map<string, Array<string>>([
+  [OPENAPI, ["GET", "HEAD"]],
+  [DOCS, ["GET", "HEAD"]]
+])
+for (const { endpoints } of Object.values(Api.groups)) {
+  for (const { method, path } of Object.values(endpoints)) {
+    methods.set(path, [...(methods.get(path) ?? []), ...(method === "GET" ? ["GET", "HEAD"] : [method])])
+  }
+}
+
+/** A parameter stands for one segment. */
+const routes = [...methods].map(([path, methods]) => ({
+  pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:\w+/g, "[^/]+")}$`),
+  name: names.get(path.split("/")[1] ?? "") ?? ("unknown" as const),
+  methods
+}))
 
 /** The route of a path (without query); `undefined` for paths of others. */
 export const routeOf = (method: string, path: string): ApiRoute | undefined => {
-  const found = routes.find(([pattern]) => pattern.test(path))
-  if (found === undefined) return undefined
-  const [, name, methods] = found
-  return { name, methods, isAllowed: methods.includes(method) }
+  const found = routes.find(({ pattern }) => pattern.test(path))
+  return found === undefined
+    ? undefined
+    : { name: found.name, methods: found.methods, isAllowed: found.methods.includes(method) }
+}
+
+/** Those that can be asked for as they are, and the dialects' with MODEL in the place of a name. */
+const KNOWN_PATHS = [
+  ...dialectPaths.map((path) => path.replace("{model}", "MODEL")),
+  ...[...methods.keys()].filter((path) => !path.includes(":"))
+]
+
+/** A sentence for a path that there is not. */
+export const unknownPath = (path: string): string => {
+  const near = KNOWN_PATHS.find((known) => known !== path && path.endsWith(known)) ?? nearest(path, KNOWN_PATHS)
+  return near === undefined
+    ? "There is no such path: /docs lists those there are; clients of providers want /v1/chat/completions, /v1/messages or /v1beta/models."
+    : `There is no such path: did you mean ${near}? /docs lists all.`
 }

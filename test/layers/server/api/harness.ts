@@ -9,6 +9,7 @@ import * as DurableJobs from "../../../../src/layers/jobs/DurableJobs.ts"
 import * as MemoryJobStore from "../../../../src/layers/jobs/MemoryJobStore.ts"
 import * as SandboxServer from "../../../../src/layers/sandbox/SandboxServer.ts"
 import * as HttpService from "../../../../src/layers/server/HttpService.ts"
+import * as NoTelemetry from "../../../../src/layers/server/NoTelemetry.ts"
 import * as UndiciTransport from "../../../../src/layers/transport/UndiciTransport.ts"
 import { GenAiClient } from "../../../../src/services/GenAiClient.ts"
 import { JobStore } from "../../../../src/services/JobStore.ts"
@@ -48,11 +49,10 @@ export const startApi = Effect.fnUntraced(function* (
     Effect.provideService(GenAiClient, client),
     Effect.provideService(Jobs, jobs),
     Effect.provideService(ServerTelemetry, {
-      begun: () => {},
+      ...NoTelemetry.make,
       ended: (record) => {
         records.push({ ...record })
       },
-      traced: (_record, work) => work,
       prometheus: Effect.succeed("up 1\n")
     })
   )
