@@ -43,7 +43,7 @@ export const LONGEST = 16 * 1024 * 1024
  */
 export const make = (): Splitter => {
   const decoder = new TextDecoder()
-  let frames: Array<Frame> = []
+  let frames: Array<Frame> | undefined
   /** The beginning of a line whose end has not come. */
   let partial = ""
   /** The last line ended with a carriage return: a line feed right after it belongs to it. */
@@ -53,8 +53,14 @@ export const make = (): Splitter => {
   let foreign: string | undefined
   let isEventStream = false
 
+  const give = (frame: Frame) => {
+    // A push to an empty array makes room for 17, and most events come alone.
+    if (frames === undefined) frames = [frame]
+    else frames.push(frame)
+  }
+
   const dispatch = () => {
-    if (data !== undefined) frames.push({ _tag: "Event", name, data })
+    if (data !== undefined) give({ _tag: "Event", name, data })
     data = undefined
     name = ""
   }
@@ -113,8 +119,8 @@ export const make = (): Splitter => {
   }
 
   const drain = (): ReadonlyArray<Frame> => {
-    const drained = frames
-    if (drained.length > 0) frames = []
+    const drained = frames ?? NONE
+    frames = undefined
     return drained
   }
 
@@ -128,12 +134,14 @@ export const make = (): Splitter => {
       if (partial !== "") take(partial)
       partial = ""
       dispatch()
-      if (foreign !== undefined && /\S/.test(foreign)) frames.push({ _tag: "Foreign", text: foreign })
+      if (foreign !== undefined && /\S/.test(foreign)) give({ _tag: "Foreign", text: foreign })
       foreign = undefined
       return drain()
     }
   }
 }
+
+const NONE: ReadonlyArray<Frame> = []
 
 /** The standard's fields; a comment is a field without a name. */
 const FIELDS = new Set(["", "data", "event", "id", "retry"])

@@ -160,16 +160,15 @@ export class StreamAttempt {
 
   /** The events among the items, or the failure; `undefined` when there are none. */
   private take(items: ReadonlyArray<StreamItem>): Effect.Effect<Events, AttemptFailed> | undefined {
-    const events: Array<ChatEvent> = []
-    for (const item of items) {
-      if (item._tag === "StreamFailed") {
-        const failure = this.failed(item.failure)
-        if (events.length === 0) return Effect.fail(failure)
-        break
-      }
-      if (item._tag === "UsageReport") this.usage = item.usage
-      else if (item._tag === "Finish") this.succeeded(item)
-      events.push(item)
+    const events = items.every(isEvent) ? items : items.filter(isEvent)
+    for (const event of events) {
+      if (event._tag === "UsageReport") this.usage = event.usage
+      else if (event._tag === "Finish") this.succeeded(event)
+    }
+    const last = items.at(-1)
+    if (last?._tag === "StreamFailed") {
+      const failure = this.failed(last.failure)
+      if (events.length === 0) return Effect.fail(failure)
     }
     return Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : undefined
   }
@@ -206,6 +205,8 @@ export class StreamAttempt {
 /** Read as one: servers send an event to a chunk, and each piece of text costs as much to decode as a long one. */
 const joined = (chunks: Arr.NonEmptyReadonlyArray<Uint8Array>): Uint8Array =>
   chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+
+const isEvent = (item: StreamItem): item is ChatEvent => item._tag !== "StreamFailed"
 
 /** A provider's own events count from the first that is part of the answer: tool calls have no text, and must not wait. */
 const isAnswer = (event: ChatEvent): boolean =>

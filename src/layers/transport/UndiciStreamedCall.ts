@@ -22,7 +22,7 @@ export class StreamedCall extends Call {
   private onHead: ((head: Effect.Effect<WireStream, TransportError>) => void) | undefined = undefined
   /** Whoever waits for the next chunks. */
   private reader: ((next: Next) => void) | undefined = undefined
-  private unread: Array<Uint8Array> = []
+  private unread: Arr.NonEmptyArray<Uint8Array> | undefined = undefined
   private unreadBytes = 0
   /** What comes after the unread chunks: the end, or why there is none. */
   private ending: Effect.Effect<never, TransportError | Cause.Done> | undefined = undefined
@@ -42,7 +42,7 @@ export class StreamedCall extends Call {
   abandon(): void {
     if (this.isSettled) return
     this.abort()
-    this.unread = []
+    this.unread = undefined
     this.end(Effect.fail(TransportErrors.abandoned(this.request.origin)))
   }
 
@@ -60,7 +60,9 @@ export class StreamedCall extends Call {
 
   override onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isSettled) return
-    this.unread.push(chunk)
+    // A push to an empty array makes room for 17, and most chunks come alone.
+    if (this.unread === undefined) this.unread = [chunk]
+    else this.unread.push(chunk)
     this.unreadBytes += chunk.length
     if (this.unreadBytes >= HIGH_WATER_BYTES) {
       // Nothing can come until someone reads: that is not the endpoint's fault.
@@ -96,21 +98,21 @@ export class StreamedCall extends Call {
   }
 
   /** The chunks that are there, or the next that come, or the end. */
-  private readonly next: Next = Effect.suspend(() => {
-    const now = this.ready()
-    if (now !== undefined) return now
-    return Effect.callback((resume) => {
-      this.reader = resume
-      return Effect.sync(() => {
-        this.reader = undefined
-      })
-    })
+  private readonly next: Next = Effect.suspend(() => this.ready() ?? this.later)
+
+  private readonly later: Next = Effect.callback((resume) => {
+    this.reader = resume
+    return this.leave
+  })
+
+  private readonly leave = Effect.sync(() => {
+    this.reader = undefined
   })
 
   private ready(): Next | undefined {
     const { unread } = this
-    if (!isNonEmpty(unread)) return this.ending
-    this.unread = []
+    if (unread === undefined) return this.ending
+    this.unread = undefined
     this.unreadBytes = 0
     // Later: this may run in a fiber that another of undici's parsers has woken.
     if (this.controller?.paused === true) this.exchange.soon(() => this.goOn())
@@ -132,16 +134,16 @@ export class StreamedCall extends Call {
   private wake(): void {
     if (this.isWaking || this.reader === undefined) return
     this.isWaking = true
-    this.exchange.soon(() => {
-      this.isWaking = false
-      const { reader } = this
-      if (reader === undefined) return
-      const now = this.ready()
-      if (now === undefined) return
-      this.reader = undefined
-      reader(now)
-    })
+    this.exchange.soon(this.handOver)
+  }
+
+  private readonly handOver = (): void => {
+    this.isWaking = false
+    const { reader } = this
+    if (reader === undefined) return
+    const now = this.ready()
+    if (now === undefined) return
+    this.reader = undefined
+    reader(now)
   }
 }
-
-const isNonEmpty = (chunks: Array<Uint8Array>): chunks is [Uint8Array, ...Array<Uint8Array>] => chunks.length > 0
