@@ -1,4 +1,5 @@
 /** The HTTP service with all that is below it, from its configuration. */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../domain/config/ServerConfig.ts"
@@ -8,6 +9,7 @@ import * as DurableJobs from "../jobs/DurableJobs.ts"
 import * as JobStoreFromConfig from "../jobs/JobStoreFromConfig.ts"
 import * as Telemetry from "../telemetry/Telemetry.ts"
 import * as UndiciTransport from "../transport/UndiciTransport.ts"
+import * as Heap from "./Heap.ts"
 import * as HttpService from "./HttpService.ts"
 
 export interface AssemblyOptions {
@@ -46,6 +48,7 @@ export const layer = ({
     Layer.provideMerge(jobs),
     Layer.provide(store),
     Layer.provideMerge(client),
-    Layer.provideMerge(Telemetry.layerLogger(server.telemetry))
+    Layer.provideMerge(Telemetry.layerLogger(server.telemetry)),
+    Layer.merge(Layer.effectDiscard(Effect.sync(Heap.keepYoung)))
   )
 }
