@@ -1,18 +1,19 @@
-/** Takes jobs out of the store, runs them, and puts their ends back. */
+/** Takes jobs out of the store and runs them. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Job, JobId, JobOutcome } from "../../domain/jobs/Job.ts"
+import type { Job } from "../../domain/jobs/Job.ts"
 import { ended, waitsAgain } from "../../domain/jobs/JobSteps.ts"
 import type { Claim, JobStore, JobStoreError } from "../../services/JobStore.ts"
 import { EndRate } from "./EndRate.ts"
-import * as GroupCommit from "./GroupCommit.ts"
+import * as JobEnds from "./JobEnds.ts"
+import * as JobLeases from "./JobLeases.ts"
 import { type JobRunParts, runJob } from "./JobRun.ts"
-import type { JobWatch, JobWatches } from "./JobWatch.ts"
+import type { JobWatches } from "./JobWatch.ts"
+import { held, type Running, RunningJobs } from "./RunningJobs.ts"
 
 export interface JobRunnerOptions extends JobRunParts {
   readonly store: JobStore["Service"]
@@ -21,9 +22,6 @@ export interface JobRunnerOptions extends JobRunParts {
   readonly concurrency: number
 }
 
-/** How long a claim holds unless it is renewed: so long after a crash others take the jobs over. */
-const LEASE_MS = 15_000
-const RENEW = "5 seconds"
 /** How often jobs are looked for that other instances accepted or gave back. */
 const POLL = "1 second"
 /** How long a job stays here that the client refuses to take, before it is given back to be tried again. */
@@ -31,42 +29,27 @@ const REFUSED = "5 seconds"
 /** Most jobs taken up in one transaction. */
 const MOST_AT_ONCE = 500
 
-const storeIsBack = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
-
-/** A job that runs here. */
-interface Running {
-  readonly claim: Claim
-  readonly watch: JobWatch
-  fiber: Fiber.Fiber<void> | undefined
-  /** It was cancelled or taken over: what it does no longer counts. */
-  isLost: boolean
-}
-
 export class JobRunner {
   readonly rate = new EndRate()
   private readonly options: JobRunnerOptions
   private readonly clock: Clock.Clock
-  private readonly commit: (end: End) => Effect.Effect<boolean, JobStoreError>
+  private readonly ends: JobEnds.JobEnds
   /** At most one word that there is something to do. */
   private readonly bell: Queue.Queue<void>
   private readonly claiming = Semaphore.makeUnsafe(1)
-  private readonly running = new Map<JobId, Running>()
+  private readonly running: RunningJobs
   private isStopped = false
   /** What is given back together at the end of a shutdown; before that each is given back by itself. */
   private leftOver: Array<Running> | undefined
   /** There were more jobs than free slots. */
   private hasMore = false
 
-  constructor(
-    options: JobRunnerOptions,
-    clock: Clock.Clock,
-    commit: (end: End) => Effect.Effect<boolean, JobStoreError>,
-    bell: Queue.Queue<void>
-  ) {
+  constructor(options: JobRunnerOptions, clock: Clock.Clock, ends: JobEnds.JobEnds, bell: Queue.Queue<void>) {
     this.options = options
     this.clock = clock
-    this.commit = commit
+    this.ends = ends
     this.bell = bell
+    this.running = new RunningJobs(options.watches)
   }
 
   /** Whether jobs are no longer taken up. */
@@ -81,16 +64,14 @@ export class JobRunner {
 
   /** The job was cancelled: its run is aborted at the endpoint. */
   drop(job: Job): void {
-    this.options.watches.get(job.id)?.end(job)
-    const running = this.running.get(job.id)
-    if (running !== undefined) this.lose(running)
+    this.running.cancel(job)
   }
 
   /** Takes up jobs as long as it runs. */
   readonly claims: Effect.Effect<never> = Effect.suspend(() =>
     this.claimSome.pipe(
       Effect.tapError((error) => Effect.logWarning(`Jobs cannot be taken up: ${error.message}`)),
-      Effect.retry(storeIsBack),
+      Effect.retry(JobEnds.storeIsBack),
       Effect.orDie,
       Effect.andThen(
         Effect.suspend(() =>
@@ -101,32 +82,11 @@ export class JobRunner {
     )
   )
 
-  /** Keeps what runs here, and drops what no longer is this instance's. */
-  readonly renewals: Effect.Effect<never> = Effect.suspend(() => this.renewAll).pipe(
-    // What cannot be renewed now may be later; if it is taken over meanwhile, its end does not count.
-    Effect.catch((error) => Effect.logWarning(`Jobs cannot be kept: ${error.message}`)),
-    Effect.delay(RENEW),
-    Effect.forever
-  )
-
-  /**
-   * Takes back what crashed instances held. What runs here is kept first: its leases have ended too after an outage of the
-   * store, or when the clock was put forward, and its requests would be sent again.
-   */
-  readonly recoveries: Effect.Effect<never> = Effect.suspend(() =>
-    // Not while jobs are being claimed: those are not among what runs yet.
-    this.claiming.withPermits(1)(
-      Effect.andThen(
-        this.renewAll,
-        Effect.suspend(() => this.options.store.recover({ nowMs: this.now(), own: false }))
-      )
-    )
-  ).pipe(
-    Effect.tap((jobs) => (jobs > 0 ? Effect.sync(() => this.wake()) : Effect.void)),
-    Effect.catch((error) => Effect.logWarning(`Jobs of other instances cannot be taken over: ${error.message}`)),
-    Effect.delay(LEASE_MS),
-    Effect.forever
-  )
+  /** Keeps what runs here as long as it runs, and what nobody runs any more. */
+  get leases(): Effect.Effect<void> {
+    const { claiming, clock, options, running } = this
+    return JobLeases.keep({ store: options.store, clock, running, claiming, onBack: () => this.wake() })
+  }
 
   /** Takes up no more; what still runs after the time is given back. Returns when nothing runs. */
   stop(graceMs: number): Effect.Effect<void> {
@@ -156,7 +116,7 @@ export class JobRunner {
     this.hasMore = limit <= 0
     if (limit <= 0) return Effect.void
     const nowMs = this.now()
-    return Effect.flatMap(store.claim({ limit, nowMs, leaseUntilMs: nowMs + LEASE_MS }), (claims) => {
+    return Effect.flatMap(store.claim({ limit, nowMs, leaseUntilMs: nowMs + JobLeases.LEASE_MS }), (claims) => {
       this.hasMore = claims.length === limit
       if (this.isStopped) return store.release(claims.map(held))
       return Effect.forEach(claims, (claim) => this.start(claim), { discard: true })
@@ -164,15 +124,8 @@ export class JobRunner {
   }).pipe((claim) => Effect.uninterruptible(this.claiming.withPermits(1)(claim)))
 
   private start(claim: Claim): Effect.Effect<void> {
-    const { job } = claim
-    const before = this.running.get(job.id)
-    // Its lease had ended, and it came back to where it still runs.
-    if (before !== undefined) this.lose(before)
-    const watch = this.options.watches.take(job.id)
-    const running: Running = { claim, watch, fiber: undefined, isLost: false }
     if (this.running.size === 0) this.rate.begin(this.now())
-    this.running.set(job.id, running)
-    watch.begin(job)
+    const running = this.running.add(claim)
     // At once: a fiber that is interrupted before it has begun would not give its job back.
     return Effect.map(Effect.forkDetach(this.run(running), { startImmediately: true }), (fiber) => {
       running.fiber = fiber
@@ -183,41 +136,29 @@ export class JobRunner {
   private run(running: Running): Effect.Effect<void> {
     const { claim, watch } = running
     return Effect.flatMap(runJob(this.options, claim, watch), (end) => {
-      if (end.status !== "GivenBack") return this.end(running, end)
+      if (end.status !== "GivenBack") {
+        return this.ends.end(running, end, (endedAtMs) => {
+          if (endedAtMs !== undefined) this.rate.add(endedAtMs)
+          this.running.tell(running, endedAtMs === undefined ? undefined : ended(claim.job, end, endedAtMs))
+        })
+      }
       // What one job meets says nothing of the others. If the client does go down before this, jobs come and go slowly.
       return Effect.andThen(this.isStopped ? Effect.void : Effect.sleep(REFUSED), this.release(running))
     }).pipe(
       Effect.onInterrupt(() => (running.isLost ? Effect.void : this.handBack(running))),
-      Effect.ensuring(Effect.sync(() => this.leave(running)))
-    )
-  }
-
-  /**
-   * Tried until the store has it: an answer is not lost because the store is away for a while. Each try is made to its end,
-   * so that a shutdown does not throw away an answer that is there.
-   */
-  private end(running: Running, outcome: JobOutcome): Effect.Effect<void> {
-    const { claim } = running
-    return Effect.suspend(() => {
-      const nowMs = this.now()
-      const told = (isEnd: boolean): void => {
-        if (isEnd) this.rate.add(nowMs)
-        this.tell(running, isEnd ? ended(claim.job, outcome, nowMs) : undefined)
-      }
-      return Effect.uninterruptible(Effect.map(this.commit({ ...held(claim), outcome, nowMs }), told)).pipe(
-        Effect.tapError((error) =>
-          Effect.logWarning(`The end of job ${claim.job.id} cannot be kept: ${error.message}`)
-        ),
-        Effect.retry(storeIsBack),
-        Effect.orDie
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.running.remove(running)
+          if (this.hasMore || this.isStopped) this.wake()
+        })
       )
-    })
+    )
   }
 
   private release(running: Running): Effect.Effect<void> {
     return Effect.andThen(
-      this.releaseAll([running]),
-      Effect.sync(() => this.tell(running, waitsAgain(running.claim.job)))
+      this.ends.release([running]),
+      Effect.sync(() => this.running.tell(running, waitsAgain(running.claim.job)))
     )
   }
 
@@ -229,53 +170,8 @@ export class JobRunner {
     })
   }
 
-  private releaseAll(runs: ReadonlyArray<Running>): Effect.Effect<void> {
-    return this.options.store.release(runs.map(({ claim }) => held(claim))).pipe(
-      Effect.catch((error) => {
-        const ids = runs.map(({ claim }) => claim.job.id).join(", ")
-        return Effect.logWarning(`Jobs that are not given back before their leases end: ${error.message} (${ids})`)
-      })
-    )
-  }
-
-  private leave(running: Running): void {
-    const { claim, watch } = running
-    const { id } = claim.job
-    if (running.isLost) this.tell(running, undefined)
-    this.options.watches.leave(id, watch)
-    if (this.running.get(id) === running) this.running.delete(id)
-    if (this.hasMore || this.isStopped) this.wake()
-  }
-
-  /** What became of the run. A later run of the same job, which has its watch now, is told nothing by this one. */
-  private tell(running: Running, job: Job | undefined): void {
-    if (this.running.get(running.claim.job.id) === running) running.watch.end(job)
-  }
-
-  private lose(running: Running): void {
-    running.isLost = true
-    running.fiber?.interruptUnsafe()
-  }
-
-  private readonly renewAll: Effect.Effect<void, JobStoreError> = Effect.suspend(() => {
-    const claims = [...this.running.values()].filter(({ isLost }) => !isLost).map(({ claim }) => held(claim))
-    return claims.length === 0 ? Effect.void : this.renew(claims)
-  })
-
-  private renew(claims: ReadonlyArray<Held>): Effect.Effect<void, JobStoreError> {
-    return Effect.map(this.options.store.renew(claims, this.now() + LEASE_MS), (lost) => {
-      for (const id of lost) {
-        const running = this.running.get(id)
-        // Not one that was claimed again while the store answered.
-        if (running !== undefined && claims.some((claim) => claim.id === id && claim.run === running.claim.run)) {
-          this.lose(running)
-        }
-      }
-    })
-  }
-
   private readonly idle: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach([...this.running.values()], ({ fiber }) => (fiber ? Fiber.await(fiber) : Effect.void), {
+    Effect.forEach(this.running.all, ({ fiber }) => (fiber ? Fiber.await(fiber) : Effect.void), {
       discard: true,
       concurrency: "unbounded"
     })
@@ -285,8 +181,8 @@ export class JobRunner {
   private readonly giveBack: Effect.Effect<void> = Effect.suspend(() => {
     const leftOver: Array<Running> = []
     this.leftOver = leftOver
-    return Fiber.interruptAll([...this.running.values()].flatMap(({ fiber }) => fiber ?? [])).pipe(
-      Effect.andThen(Effect.suspend(() => (leftOver.length === 0 ? Effect.void : this.releaseAll(leftOver)))),
+    return Fiber.interruptAll(this.running.all.flatMap(({ fiber }) => fiber ?? [])).pipe(
+      Effect.andThen(Effect.suspend(() => (leftOver.length === 0 ? Effect.void : this.ends.release(leftOver)))),
       Effect.andThen(
         Effect.sync(() => {
           // Nothing is started any more, so no other run has their watches.
@@ -297,15 +193,6 @@ export class JobRunner {
   })
 }
 
-type Held = Pick<Claim, "run"> & { readonly id: JobId }
-
-interface End extends Held {
-  readonly outcome: JobOutcome
-  readonly nowMs: number
-}
-
-const held = ({ job, run }: Claim): Held => ({ id: job.id, run })
-
 /** Makes a runner that works as long as the scope; when it closes, what runs is given back. */
 export const make = Effect.fnUntraced(function* (
   options: JobRunnerOptions
@@ -313,12 +200,10 @@ export const make = Effect.fnUntraced(function* (
   const { store } = options
   const clock = yield* Clock.Clock
   const bell = yield* Queue.sliding<void>(1)
-  const commit = yield* GroupCommit.make((ends: ReadonlyArray<End>) => store.end(ends))
-  const runner = new JobRunner(options, clock, commit, bell)
+  const runner = new JobRunner(options, clock, yield* JobEnds.make(store), bell)
   yield* store.recover({ nowMs: clock.currentTimeMillisUnsafe(), own: true })
   yield* Effect.addFinalizer(() => runner.stop(0))
   yield* Effect.forkScoped(runner.claims)
-  yield* Effect.forkScoped(runner.renewals)
-  yield* Effect.forkScoped(runner.recoveries)
+  yield* Effect.forkScoped(runner.leases)
   return runner
 })
