@@ -1,15 +1,22 @@
-/** Draws all results of `docs/benchmarks/*.json`, or of the folder that is named, as SVG: `node benchmarks/plot.ts [FOLDER]`. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+/**
+ * Draws all results of `docs/benchmarks` as SVG. With a folder, such as `benchmarks/results`, it takes the results over from
+ * there before: `node benchmarks/plot.ts [FOLDER]`.
+ */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { plot } from "./support/Plot.ts"
 import type { Result } from "./support/Statistics.ts"
 
-const target = fileURLToPath(new URL("../docs/benchmarks", import.meta.url))
-const source = process.argv[2] ?? target
+const FOLDER = fileURLToPath(new URL("../docs/benchmarks", import.meta.url))
+const source = process.argv[2]
 
-for (const file of readdirSync(source).filter((file) => file.endsWith(".json"))) {
-  const result = JSON.parse(readFileSync(join(source, file), "utf8")) as Result
-  writeFileSync(join(target, `${result.name}.svg`), plot(result))
+const resultsIn = (folder: string) => readdirSync(folder).filter((file) => file.endsWith(".json"))
+
+mkdirSync(FOLDER, { recursive: true })
+if (source !== undefined) for (const file of resultsIn(source)) copyFileSync(join(source, file), join(FOLDER, file))
+for (const file of resultsIn(FOLDER)) {
+  const result: Result = JSON.parse(readFileSync(join(FOLDER, file), "utf8"))
+  writeFileSync(join(FOLDER, `${result.name}.svg`), plot(result))
   console.log(`docs/benchmarks/${result.name}.svg`)
 }

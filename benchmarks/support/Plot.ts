@@ -12,7 +12,7 @@ const GROUP_GAP = 12
 const CHART_GAP = 22
 const TOP = 56
 /** Of a character of the labels, about. */
-const CHARACTER = 6.7
+const CHARACTER = 7.3
 
 /** Mid tones: they stand out from white as from black. */
 const INK = "#7d8590"

@@ -26,7 +26,7 @@ export interface ForkedEndpoint<Facts> {
 }
 
 const forkEndpoint = async <Facts>(file: string, args: ReadonlyArray<string>): Promise<ForkedEndpoint<Facts>> => {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args)
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: [] })
   const [url] = (await once(child, "message")) as [string]
   return {
     url,
