@@ -112,6 +112,9 @@ export const stoppedAtOnce = ({ durable }: JobsPlace): string =>
     ? "Stopped at once: what was in flight is cut off."
     : "Stopped at once: what was in flight is cut off; jobs among it are run again at the next start."
 
+/** For those who stop it while it starts. */
+export const neverServed: Line = [span("Stopped", "bold"), span(" before it served")]
+
 export const summary = ({ failed, jobs, sent, succeeded }: Accounts, { durable }: JobsPlace): Line => {
   const left = jobs === undefined ? 0 : jobs.Pending + jobs.Running
   const where = durable === undefined ? " not run" : ` left in ${durable} for the next start`

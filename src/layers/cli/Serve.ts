@@ -8,10 +8,7 @@ import type { JobStatus } from "../../domain/jobs/Job.ts"
 import * as Format from "../../domain/report/Format.ts"
 import * as Line from "../../domain/report/Line.ts"
 import * as ServeText from "../../domain/report/ServeText.ts"
-import type { Problem } from "../../domain/server/Problem.ts"
-import { GenAiClient } from "../../services/GenAiClient.ts"
-import { HttpService } from "../../services/HttpService.ts"
-import { Jobs } from "../../services/Jobs.ts"
+import type { HttpService } from "../../services/HttpService.ts"
 import { Output, type OutputStream } from "./Output.ts"
 import { StopSignals } from "./StopSignals.ts"
 
@@ -19,23 +16,26 @@ export interface ServePlan extends Omit<ServeText.Screen, "url"> {
   readonly graceMs: number
 }
 
-/** Serves until the first signal. Then nothing new is taken, and what runs may end within the grace; a second signal cuts it off. */
-export const serve = (plan: ServePlan) => serveWith(plan, accountsOf(figures))
-
-/** What the summary is made of. */
-export interface Figures<E, R> {
-  readonly endpoints: Effect.Effect<ReadonlyArray<EndpointStats>, never, R>
-  readonly jobs: Effect.Effect<Readonly<Record<JobStatus, number>>, E, R>
+/** A service that listens. */
+export interface Started {
+  readonly service: HttpService["Service"]
+  /** What the summary is made of. */
+  readonly accounts: Effect.Effect<ServeText.Accounts>
 }
 
-/** As `serve`, with figures from elsewhere than the services of this process. */
-export const serveWith = <R>(plan: ServePlan, accounts: Effect.Effect<ServeText.Accounts, never, R>) =>
+/**
+ * Starts and serves until the first signal. Then nothing new is taken, and what runs may end within the grace; a second
+ * signal cuts it off. A signal that comes earlier ends the start.
+ */
+export const serve = <E, R>(plan: ServePlan, start: Effect.Effect<Started, E, R>) =>
   Effect.gen(function* () {
     const { err, out } = yield* Output
     const signals = yield* StopSignals
-    const service = yield* HttpService
     const signalled = yield* Deferred.make<void>()
     yield* signals.intercept(Effect.asVoid(Deferred.succeed(signalled, undefined)))
+    const started = yield* Effect.raceFirst(Effect.asSome(start), Effect.as(Deferred.await(signalled), Option.none()))
+    if (Option.isNone(started)) return yield* say(out, [ServeText.neverServed])
+    const { accounts, service } = started.value
     yield* say(out, ServeText.screen({ ...plan, url: service.url }, (yield* out.size).width))
     yield* Deferred.await(signalled)
     const inflight = Format.plural(yield* service.inflight, "request")
@@ -51,12 +51,13 @@ export const serveWith = <R>(plan: ServePlan, accounts: Effect.Effect<ServeText.
 const say = (stream: OutputStream, lines: ReadonlyArray<Line.Line>) =>
   stream.write(lines.map((line) => `${Line.render(line, { colors: stream.colors })}\n`).join(""))
 
-const figures: Figures<Problem, GenAiClient | Jobs> = {
-  endpoints: Effect.flatMap(GenAiClient, ({ stats }) => stats),
-  jobs: Effect.flatMap(Jobs, ({ counts }) => counts)
+/** What the summary is made of. */
+export interface Figures<E> {
+  readonly endpoints: Effect.Effect<ReadonlyArray<EndpointStats>>
+  readonly jobs: Effect.Effect<Readonly<Record<JobStatus, number>>, E>
 }
 
-export const accountsOf = <E, R>(figures: Figures<E, R>): Effect.Effect<ServeText.Accounts, never, R> =>
+export const accountsOf = <E>(figures: Figures<E>): Effect.Effect<ServeText.Accounts> =>
   Effect.gen(function* () {
     const endpoints = yield* figures.endpoints
     const total = (count: (endpoint: (typeof endpoints)[number]) => number) =>

@@ -12,8 +12,10 @@ import type { ServerFlags } from "../../domain/config/ServerDraft.ts"
 import type * as ServeText from "../../domain/report/ServeText.ts"
 import { isLoopback } from "../../domain/server/Loopback.ts"
 import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
+import { GenAiClient } from "../../services/GenAiClient.ts"
 import { HttpService } from "../../services/HttpService.ts"
 import { JobStore } from "../../services/JobStore.ts"
+import { Jobs } from "../../services/Jobs.ts"
 import * as ConfigLoader from "../config/ConfigLoader.ts"
 import * as JobStoreFromConfig from "../jobs/JobStoreFromConfig.ts"
 import * as ServiceProcesses from "../server/processes/ServiceProcesses.ts"
@@ -21,7 +23,7 @@ import { warn } from "./Failures.ts"
 import { Output } from "./Output.ts"
 import { script } from "./Program.ts"
 import { UsageError } from "./RunPlan.ts"
-import { accountsOf, type ServePlan, serve, serveWith } from "./Serve.ts"
+import { accountsOf, type ServePlan, serve } from "./Serve.ts"
 import { splitAmong } from "./SplitConfig.ts"
 
 /** What was said on the command line. */
@@ -58,26 +60,37 @@ export const execute = Effect.fnUntraced(function* (input: ServeInput) {
   if (input.processes === 1) {
     // The process that supervises others needs nothing of it.
     const assembly = yield* Effect.promise(() => import("../server/Assembly.ts"))
-    return yield* Effect.provide(serve(plan), assembly.layer({ config, server }))
+    return yield* serve(
+      plan,
+      Effect.map(Layer.build(assembly.layer({ config, server })), (context) => ({
+        service: Context.get(context, HttpService),
+        accounts: accountsOf({
+          endpoints: Context.get(context, GenAiClient).stats,
+          jobs: Context.get(context, Jobs).counts
+        })
+      }))
+    )
   }
   yield* checkProcesses(loaded, input)
-  yield* Effect.scoped(serveInProcesses(plan, config, server))
+  yield* serve(plan, startProcesses(input.processes, config, server))
 })
 
 /** This process has the store's lock, and none of the requests. */
-const serveInProcesses = Effect.fnUntraced(function* (plan: ServePlan, config: DispatcherConfig, server: ServerConfig) {
+const startProcesses = Effect.fnUntraced(function* (count: number, config: DispatcherConfig, server: ServerConfig) {
   const { instance, store } = server.jobs
   const context = yield* Layer.build(JobStoreFromConfig.layer({ store, instance }))
   const { err } = yield* Output
   const processes = yield* ServiceProcesses.make({
     script: script(),
-    processes: plan.processes ?? 1,
+    processes: count,
     config,
     server,
     say: (sentence) => Effect.provideService(warn([sentence]), Output, { err, out: err })
   })
-  const accounts = accountsOf({ endpoints: processes.stats, jobs: Context.get(context, JobStore).count })
-  yield* Effect.provideService(serveWith(plan, accounts), HttpService, processes.service)
+  return {
+    service: processes.service,
+    accounts: accountsOf({ endpoints: processes.stats, jobs: Context.get(context, JobStore).count })
+  }
 })
 
 const checkProcesses = ({ config, server, source }: ConfigLoader.LoadedServerConfig, input: ServeInput) =>

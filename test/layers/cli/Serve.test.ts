@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { type ServePlan, serve } from "../../../src/layers/cli/Serve.ts"
+import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { accountsOf, type ServePlan, type Started, serve } from "../../../src/layers/cli/Serve.ts"
 import { HttpService } from "../../../src/services/HttpService.ts"
-import { Jobs } from "../../../src/services/Jobs.ts"
 import { endpoint } from "../../domain/report/Fixtures.ts"
-import { capture, client, makeSignals, output } from "./Harness.ts"
+import { capture, makeSignals, output } from "./Harness.ts"
 
 const plan: ServePlan = {
   version: "1.2.3",
@@ -17,36 +16,40 @@ const plan: ServePlan = {
   graceMs: 5000
 }
 
-const unused = () => Effect.die("not part of this test")
-
 /** A service that is drained when the test says so. */
-const serving = Effect.gen(function* () {
-  const out = capture()
-  const err = capture()
-  const signals = makeSignals()
+const stage = Effect.gen(function* () {
   const draining = yield* Deferred.make<number>()
   const drained = yield* Deferred.make<void>()
-  const service = Layer.succeed(HttpService, {
+  const service = HttpService.of({
     url: "http://127.0.0.1:8080",
     host: "127.0.0.1",
     port: 8080,
     inflight: Effect.succeed(3),
     drain: (graceMs) => Effect.andThen(Deferred.succeed(draining, graceMs), Deferred.await(drained))
   })
-  const jobs = Layer.succeed(Jobs, {
-    submit: unused,
-    get: unused,
-    list: unused,
-    cancel: unused,
-    events: () => Stream.die("not part of this test"),
-    counts: Effect.succeed({ Pending: 2, Running: 0, Completed: 1, Failed: 0, Cancelled: 0 }),
-    drain: () => Effect.void
+  const accounts = accountsOf({
+    endpoints: Effect.succeed([endpoint("east", { sent: 10, succeeded: 9, failures: { RateLimited: 1 } })]),
+    jobs: Effect.succeed({ Pending: 2, Running: 0, Completed: 1, Failed: 0, Cancelled: 0 })
   })
-  const stats = client(() => [endpoint("east", { sent: 10, succeeded: 9, failures: { RateLimited: 1 } })])
-  const layers = Layer.mergeAll(output(out, err), signals.layer, service, jobs, stats)
-  const fiber = yield* Effect.forkChild(Effect.provide(serve(plan), layers), { startImmediately: true })
-  while (!signals.isIntercepted() || out.text() === "") yield* Effect.yieldNow
-  return { fiber, out, err, signals, draining, drained }
+  const started: Started = { service, accounts }
+  return { started, draining, drained }
+})
+
+const begin = Effect.fnUntraced(function* <E>(start: Effect.Effect<Started, E>) {
+  const out = capture()
+  const err = capture()
+  const signals = makeSignals()
+  const layers = Layer.mergeAll(output(out, err), signals.layer)
+  const fiber = yield* Effect.forkChild(Effect.provide(serve(plan, start), layers), { startImmediately: true })
+  while (!signals.isIntercepted()) yield* Effect.yieldNow
+  return { fiber, out, err, signals }
+})
+
+const serving = Effect.gen(function* () {
+  const { drained, draining, started } = yield* stage
+  const begun = yield* begin(Effect.succeed(started))
+  while (begun.out.text() === "") yield* Effect.yieldNow
+  return { ...begun, draining, drained }
 })
 
 describe("serve", () => {
@@ -89,6 +92,33 @@ describe("serve", () => {
         "Stopped at once: what was in flight is cut off; jobs among it are run again at the next start.\n"
       )
       assert.strictEqual(out.take(), "")
+    })
+  )
+
+  it.effect("counts a signal that comes while it starts: the start is ended, and so is the program", () =>
+    Effect.gen(function* () {
+      const isGone = yield* Deferred.make<void>()
+      const { err, fiber, out, signals } = yield* begin(
+        Effect.onInterrupt(Effect.never, () => Deferred.succeed(isGone, undefined))
+      )
+      yield* signals.first
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(fiber)))
+      yield* Deferred.await(isGone)
+      assert.deepStrictEqual([out.text(), err.text()], ["Stopped before it served\n", ""])
+    })
+  )
+
+  it.effect("counts a signal that comes as it listens: it is drained, and sums up", () =>
+    Effect.gen(function* () {
+      const { drained, draining, started } = yield* stage
+      const listens = yield* Deferred.make<Started>()
+      const { fiber, out, signals } = yield* begin(Deferred.await(listens))
+      yield* Deferred.succeed(listens, started)
+      yield* signals.first
+      yield* Deferred.await(draining)
+      yield* Deferred.succeed(drained, undefined)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(fiber)))
+      assert.match(out.text(), /serves on [\s\S]*\nStopped: 10 requests/)
     })
   )
 })
