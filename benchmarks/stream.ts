@@ -83,7 +83,7 @@ const transport: Way = (origin, load) => {
             for (const chunk of chunks) bytes += chunk.length
           })
         )
-        if (bytes < EVENTS * LEAST_BYTES) yield* Effect.die(new Error(`A stream has ${bytes} bytes`))
+        if (bytes < EVENTS * LEAST_BYTES) return yield* Effect.die(new Error(`A stream has ${bytes} bytes`))
       })
     )
     yield* times(one, load)
