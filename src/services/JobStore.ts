@@ -62,8 +62,8 @@ export class JobStore extends Context.Service<
     /** How many jobs have which status. */
     readonly count: Effect.Effect<Readonly<Record<JobStatus, number>>, JobStoreError>
     /**
-     * Takes up at most `limit` pending jobs, the oldest first, as Running of this instance until `leaseUntilMs`. Two
-     * instances never get the same one.
+     * Takes up at most `limit` pending jobs, the oldest first, as Running of this instance until `leaseUntilMs`; fewer than there
+     * are when their requests are long, none only when there are none. Two instances never get the same one.
      */
     readonly claim: (options: {
       readonly limit: number

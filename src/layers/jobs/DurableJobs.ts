@@ -40,6 +40,12 @@ const PURGE = "30 seconds"
 /** At most so small a part of the time goes into counting: Postgres goes through all jobs, and each reader of the metrics asks. */
 const COUNT_FACTOR = 50
 
+/** A new job, and about how many bytes it has. */
+interface Sized {
+  readonly spec: JobSpec
+  readonly size: number
+}
+
 /** Runs jobs as long as the scope; what runs when it closes goes back to the store. */
 export const make = Effect.fnUntraced(function* (
   options: DurableJobsOptions
@@ -53,7 +59,14 @@ export const make = Effect.fnUntraced(function* (
   const { concurrency, maxPending, ttlMs } = options.jobs
   const now = () => clock.currentTimeMillisUnsafe()
 
-  const create = yield* GroupCommit.make((specs: ReadonlyArray<JobSpec>) => store.create(specs, { maxPending }))
+  const create = yield* GroupCommit.make(
+    (news: ReadonlyArray<Sized>) =>
+      store.create(
+        news.map(({ spec }) => spec),
+        { maxPending }
+      ),
+    ({ size }) => size
+  )
   const runner = yield* JobRunner.make({
     store,
     client,
@@ -81,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
     return Result.isFailure(place) ? place.failure : undefined
   }
 
-  const specOf = (id: JobId, job: NewJob): JobSpec => ({
+  const specOf = (id: JobId, job: NewJob, requestHash: string): JobSpec => ({
     id,
     owner: job.owner,
     request: job.request,
@@ -89,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     ...(job.session === undefined ? {} : { session: job.session }),
     stream: job.stream ?? false,
     ...(job.idempotencyKey === undefined ? {} : { idempotencyKey: job.idempotencyKey }),
-    requestHash: hashOf(job),
+    requestHash,
     ...(job.webhookUrl === undefined ? {} : { webhookUrl: job.webhookUrl }),
     createdAtMs: now()
   })
@@ -120,8 +133,9 @@ export const make = Effect.fnUntraced(function* (
     submit: Effect.fn("Jobs.submit")(function* (job) {
       const problem = check(job)
       if (problem !== undefined) return yield* problem
-      const spec = specOf(yield* ids.next, job)
-      return yield* outcome(spec.id, yield* asked(create(spec)))
+      const text = textOf(job)
+      const spec = specOf(yield* ids.next, job, createHash("sha256").update(text).digest("hex"))
+      return yield* outcome(spec.id, yield* asked(create({ spec, size: text.length })))
     }),
     get: Effect.fn("Jobs.get")(get),
     list: Effect.fn("Jobs.list")((owner, { before, limit, status }) =>
@@ -147,10 +161,8 @@ export const layer = (options: DurableJobsOptions): Layer.Layer<Jobs, JobStoreEr
   Layer.effect(Jobs, make(options))
 
 /** Tells requests under one idempotency key apart. */
-const hashOf = ({ model, request, session, stream, webhookUrl }: NewJob): string =>
-  createHash("sha256")
-    .update(JSON.stringify([request, model ?? null, session ?? null, stream ?? false, webhookUrl ?? null]))
-    .digest("hex")
+const textOf = ({ model, request, session, stream, webhookUrl }: NewJob): string =>
+  JSON.stringify([request, model ?? null, session ?? null, stream ?? false, webhookUrl ?? null])
 
 const asked = <A>(work: Effect.Effect<A, JobStoreError>): Effect.Effect<A, Problem> =>
   work.pipe(

@@ -30,11 +30,13 @@ export interface JobEnds {
 /** How long is waited for a store that fails. */
 export const storeIsBack = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
 
+const sizeOf = ({ outcome }: End): number => (outcome.status === "Completed" ? outcome.result.text.length : 0)
+
 export const make = Effect.fnUntraced(function* (
   store: JobStore["Service"]
 ): Effect.fn.Return<JobEnds, never, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const commit = yield* GroupCommit.make((ends: ReadonlyArray<End>) => store.end(ends))
+  const commit = yield* GroupCommit.make((ends: ReadonlyArray<End>) => store.end(ends), sizeOf)
   return {
     end: ({ claim }, outcome, told) =>
       Effect.suspend(() => {

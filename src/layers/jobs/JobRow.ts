@@ -17,6 +17,9 @@ import { type Claim, JobStoreError } from "../../services/JobStore.ts"
 
 const Outcome = Schema.Struct({ result: Schema.optionalKey(JobResult), failure: Schema.optionalKey(JobFailure) })
 
+/** Most bytes of requests that are taken up at once, unless the first one has more; one of many megabytes takes long to read. */
+export const MOST_BYTES = 1024 * 1024
+
 /** The columns that make a job; `COLUMNS` names those that the tables have as they are. */
 const columns = {
   status: JobStatus,

@@ -27,7 +27,7 @@ const POLL = "1 second"
 /** How long a job stays here that the client refuses to take, before it is given back to be tried again. */
 const REFUSED = "5 seconds"
 /** Most jobs taken up in one transaction. */
-const MOST_AT_ONCE = 500
+const MOST_AT_ONCE = 100
 
 export class JobRunner {
   readonly rate = new EndRate()
@@ -41,7 +41,7 @@ export class JobRunner {
   private isStopped = false
   /** What is given back together at the end of a shutdown; before that each is given back by itself. */
   private leftOver: Array<Running> | undefined
-  /** There were more jobs than free slots. */
+  /** There may be more jobs than were taken up. */
   private hasMore = false
 
   constructor(options: JobRunnerOptions, clock: Clock.Clock, ends: JobEnds.JobEnds, bell: Queue.Queue<void>) {
@@ -117,7 +117,7 @@ export class JobRunner {
     if (limit <= 0) return Effect.void
     const nowMs = this.now()
     return Effect.flatMap(store.claim({ limit, nowMs, leaseUntilMs: nowMs + JobLeases.LEASE_MS }), (claims) => {
-      this.hasMore = claims.length === limit
+      this.hasMore = claims.length > 0
       if (this.isStopped) return store.release(claims.map(held))
       return Effect.forEach(claims, (claim) => this.start(claim), { discard: true })
     })

@@ -5,7 +5,7 @@
  * them: no two instances wait for each other.
  */
 import { JobStatus } from "../../domain/jobs/Job.ts"
-import { COLUMNS } from "./JobRow.ts"
+import { COLUMNS, MOST_BYTES } from "./JobRow.ts"
 
 const JOB = [
   ...["id", "owner", "idempotency_key", "request_hash", ...COLUMNS].map((name) => `jobs.${name}`),
@@ -65,11 +65,14 @@ export const listOwnerStatus = latest("$4")
 export const count = "SELECT status, count(*)::int4 AS jobs FROM genai_jobs GROUP BY status"
 
 export const claim = `WITH next AS (
-    SELECT id FROM genai_jobs WHERE status = 'Pending' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT id, octet_length(spec) AS size FROM genai_jobs
+    WHERE status = 'Pending' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+  ), short AS (
+    SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS bytes FROM next) AS sums WHERE bytes < ${MOST_BYTES}
   )
   UPDATE genai_jobs AS jobs
   SET status = 'Running', runs = runs + 1, instance = $2, lease_until = $3, started_at = $4
-  FROM next WHERE jobs.id = next.id RETURNING ${JOB}, jobs.spec`
+  FROM short WHERE jobs.id = short.id RETURNING ${JOB}, jobs.spec`
 
 export const renew = `WITH ${HELD}
   UPDATE genai_jobs AS jobs SET lease_until = $3 FROM held WHERE jobs.id = held.id RETURNING jobs.id, jobs.runs`

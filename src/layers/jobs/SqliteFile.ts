@@ -4,6 +4,7 @@ import { hostname } from "node:os"
 import { dirname } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type { Scope } from "effect/Scope"
 import { JobStoreError } from "../../services/JobStore.ts"
 
@@ -21,8 +22,14 @@ export interface SqliteFileOptions {
   readonly durability?: "normal" | "full" | undefined
 }
 
-/** How long a call waits for another process that writes. It blocks this one, but transactions are short. */
+/** How long a call waits for another process that writes. */
 const BUSY_TIMEOUT_MS = 5000
+
+/** SQLite's own waiting would stop this process with all that it does: it is asked again instead. */
+const busyWaits = Schedule.min([Schedule.exponential("1 millis"), Schedule.spaced("20 millis")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ duration: BUSY_TIMEOUT_MS })
+)
 
 /** Changes of the tables, oldest first; `user_version` says how many a file has had. Never change one that was released. */
 const MIGRATIONS: ReadonlyArray<string> = [
@@ -91,6 +98,8 @@ export const open = (options: SqliteFileOptions): Effect.Effect<DatabaseSync, Jo
     if (!holdsIt) return yield* heldBy(file, database)
     yield* attempt(file, () => prepare(database, options.durability ?? "normal"))
     yield* migrate(file, database)
+    // From here on nothing waits within SQLite.
+    yield* attempt(file, () => database.exec("PRAGMA busy_timeout = 0"))
     if (exclusive) {
       yield* attempt(file, () =>
         database.prepare("INSERT OR REPLACE INTO holder VALUES (1, ?, ?)").run(process.pid, hostname())
@@ -175,8 +184,12 @@ export const inTransaction = <A>(database: DatabaseSync, work: () => A): A => {
   }
 }
 
+/** Done again while another process writes: what it has done by then is undone. */
 export const attempt = <A>(file: string, work: () => A): Effect.Effect<A, JobStoreError> =>
-  Effect.try({ try: work, catch: (error) => storeError(file, error) })
+  Effect.try({ try: work, catch: (error) => error }).pipe(
+    Effect.retry({ while: (error) => errorNumber(error) === BUSY, schedule: busyWaits }),
+    Effect.mapError((error) => storeError(file, error))
+  )
 
 /** Loads SQLite without the warning with which older versions of Node announce it; every other warning passes. */
 const loadSqlite = (): typeof import("node:sqlite") => {

@@ -22,10 +22,14 @@ export interface SqliteJobStoreOptions extends SqliteFile.SqliteFileOptions {
 }
 
 /** Jobs forgotten in one transaction: more would block the event loop for long. */
-const PURGED_AT_ONCE = 200
+const PURGED_AT_ONCE = 100
 
 /** Sorts after every id. */
 const AFTER_ALL = "\uffff"
+
+/** A job that is to be created, as text. */
+const newRow = (spec: JobSpec) => ({ spec, about: JobRow.aboutText(spec), request: JobRow.requestText(spec) })
+type NewRow = ReturnType<typeof newRow>
 
 /** What was found of a job that is to be created. */
 type Row = ReturnType<StatementSync["get"]>
@@ -43,7 +47,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
     const isHeld = (statement: StatementSync, ...values: ReadonlyArray<SQLInputValue>): boolean =>
       statement.run(...values).changes === 1
 
-    const createOne = (spec: JobSpec, pending: number, maxPending: number): Made => {
+    const createOne = ({ about, request, spec }: NewRow, pending: number, maxPending: number): Made => {
       const key = JobRow.keyText(spec)
       const row = statements.get.get(spec.id) ?? (key === null ? undefined : statements.getByKey.get(spec.owner, key))
       if (row !== undefined) {
@@ -52,7 +56,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
       }
       if (pending >= maxPending) return { _tag: "Full", pending }
       const job = accepted(spec)
-      const { lastInsertRowid } = statements.insertRequest.run(JobRow.requestText(spec))
+      const { lastInsertRowid } = statements.insertRequest.run(request)
       statements.insert.run(
         lastInsertRowid,
         spec.id,
@@ -62,7 +66,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
         job.status,
         job.webhook?.status ?? null,
         job.webhook?.nextAtMs ?? null,
-        JobRow.aboutText(spec)
+        about
       )
       return { _tag: "Created", job }
     }
@@ -77,17 +81,19 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
 
     return {
       create: (specs, { maxPending }) =>
-        Effect.flatMap(
-          atomically(() => {
+        Effect.suspend(() => {
+          // Before the right to write is taken: others wait for it.
+          const rows = specs.map(newRow)
+          const made = atomically(() => {
             let pending = Number(statements.countPending.get()?.["jobs"])
-            return specs.map((spec) => {
-              const made = createOne(spec, pending, maxPending)
+            return rows.map((row) => {
+              const made = createOne(row, pending, maxPending)
               if (made._tag === "Created") pending++
               return made
             })
-          }),
-          (made) => Effect.forEach(made, readMade)
-        ),
+          })
+          return Effect.flatMap(made, (made) => Effect.forEach(made, readMade))
+        }),
 
       get: (id) =>
         Effect.flatMap(
@@ -172,7 +178,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
           while (true) {
             const purged = yield* purgeSome(endedBeforeMs)
             total += purged
-            if (purged < PURGED_AT_ONCE) return total
+            if (purged === 0) return total
             yield* Effect.yieldNow
           }
         }),

@@ -1,7 +1,7 @@
 /** What a store of jobs says to SQLite. Each statement has an index that serves it. */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { JobStatus } from "../../domain/jobs/Job.ts"
-import { COLUMNS } from "./JobRow.ts"
+import { COLUMNS, MOST_BYTES } from "./JobRow.ts"
 
 const SPEC = "(SELECT spec FROM requests WHERE requests.seq = jobs.seq)"
 const COLUMNS_OF_JOBS = `id, owner, request_hash, coalesce(about, ${SPEC}) AS about, ${COLUMNS.join(", ")}`
@@ -18,6 +18,16 @@ const listOwner = (statuses: ReadonlyArray<string>): string =>
   `${JOBS} WHERE seq IN (
     SELECT seq FROM (${statuses.map(latest).join(" UNION ALL ")}) ORDER BY id DESC LIMIT ?2
   ) ORDER BY jobs.id DESC`
+
+/**
+ * Those of some jobs, in this order, that stand before so many bytes of requests, and at least the first: a call must not block for
+ * long. The lengths are read without the requests.
+ */
+const short = (jobs: string): string =>
+  `SELECT seq FROM (
+    SELECT seq, sum(octet_length(spec)) OVER (ROWS UNBOUNDED PRECEDING) - octet_length(spec) AS bytes
+    FROM (${jobs}) JOIN requests USING (seq)
+  ) WHERE bytes < ${MOST_BYTES}`
 
 export const prepare = (database: DatabaseSync) => {
   const sql = (text: string): StatementSync => database.prepare(text)
@@ -37,7 +47,7 @@ export const prepare = (database: DatabaseSync) => {
     anyPending: sql("SELECT 1 FROM jobs WHERE status = 'Pending' LIMIT 1"),
     claim: sql(`
       UPDATE jobs SET status = 'Running', runs = runs + 1, instance = ?, lease_until = ?, started_at = ?
-      WHERE status = 'Pending' AND id IN (SELECT id FROM jobs WHERE status = 'Pending' ORDER BY id LIMIT ?)
+      WHERE status = 'Pending' AND seq IN (${short("SELECT seq FROM jobs WHERE status = 'Pending' ORDER BY id LIMIT ?")})
       RETURNING id`),
     giveUp: sql(`
       UPDATE jobs SET status = 'Failed', outcome = ?1, ended_at = ?2,
@@ -59,9 +69,9 @@ export const prepare = (database: DatabaseSync) => {
       UPDATE jobs SET status = 'Pending', instance = NULL, lease_until = NULL, started_at = NULL
       WHERE status = 'Running' AND (lease_until <= ?1 OR (?2 AND instance = ?3))`),
     purge: sql(`
-      DELETE FROM jobs WHERE seq IN (
-        SELECT seq FROM jobs WHERE ended_at IS NOT NULL AND webhook_status IS NOT 'pending' AND ended_at < ? LIMIT ?
-      )`),
+      DELETE FROM jobs WHERE seq IN (${short(
+        "SELECT seq FROM jobs WHERE ended_at IS NOT NULL AND webhook_status IS NOT 'pending' AND ended_at < ? LIMIT ?"
+      )})`),
     due: sql(`
       SELECT id FROM jobs WHERE ended_at IS NOT NULL AND webhook_status = 'pending' AND webhook_next_at <= ?
       ORDER BY webhook_next_at, id LIMIT ?`),

@@ -8,7 +8,8 @@ const refused = new JobStoreError({ message: "It cannot be written.", isTransien
 
 /** A store that is busy with the item 0 until it is let go on, so that all others come together. */
 const held = Effect.fnUntraced(function* (
-  write: (items: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, JobStoreError>
+  write: (items: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<number>, JobStoreError>,
+  sizeOf: (item: number) => number = () => 1
 ) {
   const open = yield* Deferred.make<void>()
   const groups: Array<ReadonlyArray<number>> = []
@@ -16,7 +17,7 @@ const held = Effect.fnUntraced(function* (
     if (items.includes(0)) return Effect.as(Deferred.await(open), items)
     groups.push(items)
     return write(items)
-  })
+  }, sizeOf)
   const first = yield* Effect.forkChild(commit(0), { startImmediately: true })
   yield* Effect.yieldNow
   const all = (items: ReadonlyArray<number>) =>
@@ -34,12 +35,15 @@ const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
 describe("GroupCommit", () => {
   it.effect("asks a store that is away once for all who wait, and tells them", () =>
     Effect.gen(function* () {
-      const { all, groups } = yield* held(() => Effect.fail(storeDown))
-      assert.deepStrictEqual(
-        yield* all(upTo(60)),
-        upTo(60).map(() => Exit.fail(storeDown))
+      const { all, groups } = yield* held(
+        () => Effect.fail(storeDown),
+        () => 100_000
       )
-      assert.strictEqual(groups.length, 1)
+      assert.deepStrictEqual(
+        yield* all(upTo(600)),
+        upTo(600).map(() => Exit.fail(storeDown))
+      )
+      assert.strictEqual(groups.length, 6, "one for each hundred")
     })
   )
 
@@ -49,10 +53,19 @@ describe("GroupCommit", () => {
         items.includes(37) ? Effect.fail(refused) : Effect.succeed(items)
       )
       assert.deepStrictEqual(
-        yield* all(upTo(256)),
-        upTo(256).map((item) => (item === 37 ? Exit.fail(refused) : Exit.succeed(item)))
+        yield* all(upTo(64)),
+        upTo(64).map((item) => (item === 37 ? Exit.fail(refused) : Exit.succeed(item)))
       )
-      assert.strictEqual(groups.length, 17, "two for each halving")
+      assert.strictEqual(groups.length, 13, "two for each halving")
+    })
+  )
+
+  it.effect("writes not too much in one transaction, and what is too much by itself alone", () =>
+    Effect.gen(function* () {
+      const sizes = [300_000, 300_000, 300_000, 300_000, 5_000_000, 1, 1]
+      const { all, groups } = yield* held(Effect.succeed, (item) => sizes[item - 1] ?? 0)
+      assert.deepStrictEqual(yield* all(upTo(7)), upTo(7).map(Exit.succeed))
+      assert.deepStrictEqual(groups, [[1, 2, 3], [4], [5], [6, 7]])
     })
   )
 

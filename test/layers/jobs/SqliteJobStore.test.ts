@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { make } from "../../../src/layers/jobs/SqliteJobStore.ts"
 import { runChild } from "./ChildProcess.ts"
 import { jobStoreSuite, type Written, writtenSuite } from "./jobStoreSuite.ts"
@@ -112,6 +112,24 @@ describe("a file of jobs", () => {
 
       const error = yield* Effect.flip(opened(join(text, "jobs.db")))
       assert.include(error.message, join(text, "jobs.db"))
+    })
+  )
+
+  it.live("is waited for while another process writes, and this one does what else it has to do meanwhile", () =>
+    Effect.gen(function* () {
+      const file = yield* target
+      const store = yield* make({ file, instance: "one", lock: false })
+      const other = new DatabaseSync(file)
+      other.exec("BEGIN IMMEDIATE")
+      const creating = yield* Effect.forkChild(store.create([specOf(1)], { maxPending: 9 }), {
+        startImmediately: true
+      })
+      // Within this process: whoever stopped it to wait would wait in vain.
+      yield* Effect.sleep("20 millis")
+      assert.isUndefined(creating.pollUnsafe())
+      other.exec("COMMIT")
+      other.close()
+      assert.strictEqual((yield* Fiber.join(creating))[0]?._tag, "Created")
     })
   )
 

@@ -247,6 +247,31 @@ export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void
       })
     )
 
+    it.live("claims long requests few at a time, but one at least, and all in the end", () =>
+      Effect.gen(function* () {
+        const store = yield* single
+        const long = (length: number) => ({
+          request: { messages: [{ role: "user" as const, content: "x".repeat(length) }] as const }
+        })
+        const lengths = [3_000_000, 600_000, 600_000, 600_000, 10]
+        const specs = lengths.map((length, index) => specOf(index, long(length)))
+        yield* store.create(specs, max)
+        const claimed: Array<JobId> = []
+        while (true) {
+          const claims = yield* store.claim({ limit: 9, ...claimOptions })
+          if (claims.length === 0) break
+          for (const { job, request } of claims) {
+            assert.deepStrictEqual(request, specs[claimed.length]!.request)
+            claimed.push(job.id)
+          }
+        }
+        assert.deepStrictEqual(
+          claimed,
+          specs.map(({ id }) => id)
+        )
+      })
+    )
+
     it.live("does not end a job by a claim that was taken over, cancelled or given back", () =>
       Effect.gen(function* () {
         const [one, two] = yield* pair
