@@ -49,6 +49,8 @@ export class DialectHandler {
       else exchange.reply(listed.success)
     } else if (state.isDraining) this.refuse(exchange, dialect, draining)
     else {
+      // Until it is sent, all that waits is its client.
+      exchange.worksIn({ interruptUnsafe: () => this.refuse(exchange, dialect, draining) })
       auth.admitted(credential, (caller) =>
         guard.run(exchange, dialect.problem, () => this.receive(exchange, dialect, route, caller, beforeBody))
       )
@@ -71,6 +73,7 @@ export class DialectHandler {
     }
     readJson(exchange.request, { maxBytes: maxBodyBytes, beforeBody }, (body) =>
       guard.run(exchange, dialect.problem, () => {
+        if (exchange.isSettled) return
         const accepted = Result.flatMap(body, (value) => this.accept(exchange, dialect, route, caller.success, value))
         if (Result.isFailure(accepted)) this.refuse(exchange, dialect, accepted.failure)
         else answers.begin(accepted.success)
@@ -84,6 +87,7 @@ export class DialectHandler {
   }
 
   private refuse(exchange: Exchange, dialect: Dialect, problem: Problem): void {
+    if (exchange.isSettled) return
     exchange.record.problem = wordOf(problem)
     exchange.refuse(dialect.problem(problem), this.options.maxBodyBytes)
   }

@@ -21,6 +21,9 @@ export interface ExchangeWatcher {
   readonly onEnd: (exchange: Exchange) => void
 }
 
+/** What an answer waits for. */
+export type Work = Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe">
+
 /** Ends in exactly one way: its answer is handed to the system, or its client has gone. */
 export class Exchange {
   readonly request: IncomingMessage
@@ -28,7 +31,7 @@ export class Exchange {
   readonly record: RequestRecord
   private readonly watcher: ExchangeWatcher
   private readonly startedAt = performance.now()
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private work: Work | undefined = undefined
   /** The answer is said; what is left is for it to go out. */
   private isSaid = false
   private isOver = false
@@ -52,10 +55,10 @@ export class Exchange {
     return this.isSaid || this.isOver
   }
 
-  /** What works on the answer: interrupted when the client goes. */
-  worksIn(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.fiber = fiber
-    if (this.isOver && !this.isSaid) fiber.interruptUnsafe()
+  /** What works on the answer, from now on: interrupted when the client goes. */
+  worksIn(work: Work): void {
+    this.work = work
+    if (this.isOver && !this.isSaid) work.interruptUnsafe()
   }
 
   /** Answers at once. `headers`: more of them, names and values in turn. */
@@ -74,8 +77,9 @@ export class Exchange {
   }
 
   /**
-   * Answers a request whose body is not read to its end. The connection is kept only when the rest is short; otherwise it
-   * is closed as soon as the client has read the answer, for what it still sends would else destroy it on its way.
+   * Answers a request whose body is not read to its end. The connection is kept only when the rest is short; otherwise, and
+   * when it is not to be kept, it is closed once the client has sent its body or had time to read the answer, for what still
+   * comes would else destroy the answer on its way.
    */
   refuse(reply: Reply, maxBodyBytes: number): void {
     if (this.isSettled) return
@@ -83,7 +87,8 @@ export class Exchange {
     const isShort = Number(headers["content-length"] ?? Number.NaN) <= maxBodyBytes
     const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined
     const isAwaited = headers.expect !== undefined
-    if (complete || !hasBody || (isShort && !isAwaited)) this.reply(reply)
+    const isKept = this.response.shouldKeepAlive && !this.watcher.isDraining
+    if (complete || !hasBody || (isShort && isKept && !isAwaited)) this.reply(reply)
     else this.refuseAndClose(reply)
   }
 
@@ -139,12 +144,12 @@ export class Exchange {
     if (!this.hasBegun) this.record.status = CLIENT_GONE
     this.over()
     // What has said its answer only tidies up, and may.
-    if (!this.isSaid) this.fiber?.interruptUnsafe()
+    if (!this.isSaid) this.work?.interruptUnsafe()
   }
 
   /** Stops what works on the answer. */
   interrupt(): void {
-    this.fiber?.interruptUnsafe()
+    this.work?.interruptUnsafe()
   }
 
   /** Somebody else answers through the response: notes how that ends. */

@@ -87,4 +87,37 @@ describe("a service that drains", () => {
       assert.strictEqual(yield* service.inflight, 0)
     })
   )
+
+  it.live("answers those whose body is still on its way when the grace time ends", () =>
+    Effect.gen(function* () {
+      const { port, records, service, until } = yield* start()
+      const answers: Array<string> = []
+      for (const path of ["/v1/chat/completions", "/submit"]) {
+        const slow = yield* rawConnection(port)
+        yield* slow.send(
+          `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{`
+        )
+        yield* Effect.forkScoped(
+          Effect.map(slow.closed, (text) => {
+            answers.push(text)
+          })
+        )
+      }
+      yield* until(service.inflight, (inflight) => inflight === 2)
+      yield* service.drain(10)
+      yield* until(
+        Effect.sync(() => answers.length),
+        (count) => count === 2
+      )
+      for (const answer of answers)
+        assert.match(answer, /^HTTP\/1\.1 503 [\s\S]*connection: close\r\n[\s\S]*shutting down/)
+      assert.deepStrictEqual(
+        records.map(({ isAborted, problem, status }) => [status, problem, isAborted]),
+        [
+          [503, "Draining", false],
+          [503, "Draining", false]
+        ]
+      )
+    })
+  )
 })

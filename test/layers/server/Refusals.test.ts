@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { hashKey } from "../../../src/domain/server/KeyRing.ts"
-import { ask, start } from "./harness.ts"
+import { ask, rawConnection, start } from "./harness.ts"
 
 const key = (name: string, more: { requestsPerMinute?: number; models?: ReadonlyArray<string> } = {}) => ({
   name,
@@ -122,6 +122,22 @@ describe("refusals", () => {
       assert.strictEqual((yield* chat(ask("Hello"), { origin: "http://localhost.evil.example" })).status, 403)
       assert.strictEqual((yield* chat(ask("Hello"), { origin: "null" })).status, 403)
       assert.strictEqual((yield* chat(ask("Hello"), { origin: "http://localhost:8080" })).status, 200)
+    })
+  )
+
+  it.live("a client that is refused while it sends may send to its end, and reads why", () =>
+    Effect.gen(function* () {
+      const { port } = yield* start({}, { server: { apiKeys: [key("team")] } })
+      const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+      const connection = yield* rawConnection(port)
+      const errors: Array<Error> = []
+      connection.socket.on("error", (error) => errors.push(error))
+      yield* connection.send(`${head}content-length: 20\r\nconnection: close\r\n\r\n0123456789`)
+      yield* connection.until(/^HTTP\/1\.1 401 [\s\S]*invalid_api_key/)
+      yield* connection.send("01234")
+      yield* connection.send("56789")
+      yield* connection.closed
+      assert.deepStrictEqual(errors, [])
     })
   )
 })

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
 import type { ServerConfig } from "../../../domain/config/ServerConfig.ts"
+import { bearer, given } from "../../../domain/dialects/Requests.ts"
 import type { EndpointStats } from "../../../domain/genai/EndpointStats.ts"
 import type { ModelRoutes } from "../../../domain/server/ModelRoutes.ts"
 import type { Problem } from "../../../domain/server/Problem.ts"
@@ -60,10 +61,8 @@ export const recordOf = (request: HttpServerRequest.HttpServerRequest): RequestR
   handedOf(request).exchange.record
 
 /** The API key: as `Authorization: Bearer`, or in the header `x-api-key`. */
-const credentialOf = (request: HttpServerRequest.HttpServerRequest): string | undefined => {
-  const { authorization, "x-api-key": key } = request.headers
-  return authorization === undefined ? key : /^bearer +(.+)$/i.exec(authorization)?.[1]?.trim()
-}
+const credentialOf = ({ headers }: HttpServerRequest.HttpServerRequest): string | undefined =>
+  bearer(headers) ?? given(headers["x-api-key"])
 
 /** Who makes a request; `admit` also counts it against the key's rate. */
 export const callerOf = Effect.fnUntraced(function* (
