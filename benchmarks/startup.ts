@@ -7,16 +7,19 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import type { Benchmark, Measurement } from "./support/Benchmark.ts"
 import { withFolder } from "./support/Folder.ts"
+import { measureProcess } from "./support/Measure.ts"
 import { BUILT, rowsOf, writeRows } from "./support/Tool.ts"
 
-/** Starts as many processes one after another; each is over when `until` is. */
+/**
+ * Starts as many processes one after another; each is over when `until` is. CPU time and memory are those of one more,
+ * since it costs time to take them.
+ */
 const starts = async (
   count: number,
   args: ReadonlyArray<string>,
   until: (exit: Promise<unknown>) => Promise<unknown> = (exit) => exit
 ): Promise<Measurement> => {
   if (!existsSync(BUILT)) throw new Error("There is no dist: npm run build")
-  const cpuBefore = process.cpuUsage()
   let seconds = 0
   for (let i = 0; i < count; i++) {
     const startedAt = performance.now()
@@ -27,14 +30,8 @@ const starts = async (
     const [code] = (await exit) as [number | null]
     if (code !== 0) throw new Error(`It ended with ${code}`)
   }
-  const cpu = process.cpuUsage(cpuBefore)
-  // Of this process alone: what the children use is not told.
-  return {
-    operations: count,
-    seconds,
-    cpuSeconds: (cpu.user + cpu.system) / 1e6,
-    peakRssBytes: process.resourceUsage().maxRSS * 1_024
-  }
+  const { cpuSeconds, peakRssBytes } = await measureProcess({ args, operations: 1 })
+  return { operations: count, seconds, cpuSeconds: cpuSeconds * count, peakRssBytes }
 }
 
 /** Until the endpoint has the first request of a run. */

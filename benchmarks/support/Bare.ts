@@ -56,10 +56,11 @@ export const bareAnswers = async (
   return done
 }
 
-/** The request that the tool makes of `{"input": "row N"}`. */
+/** The request that the tool makes of `{"input": "row N"}`, byte for byte. */
 export const rowRequest = (baseUrl: string): { origin: string; requestOf: (row: number) => BareRequest } => {
   const { origin, pathname } = new URL(`${baseUrl}/chat/completions`)
-  const headers = ["content-type", "application/json", "accept", "application/json"]
+  const types = ["content-type", "application/json", "accept", "application/json"]
+  const headers = [...types, "user-agent", "genai-dispatcher"]
   return {
     origin,
     requestOf: (row) => ({
