@@ -150,6 +150,19 @@ export interface DispatcherMetrics {
   readonly waiting: number
 }
 
+/** A job that has been admitted, or refused, and is for the caller to go on with: `take` or `rest`, and `end`. */
+export interface Begun<Response, Error> {
+  /**
+   * Takes the turn for work of the caller's own, if it has come already: the name of the worker whose slot it is.
+   * `undefined` when the job has to wait, or is refused.
+   */
+  readonly take: () => string | undefined
+  /** What is left of the `submit`: waiting for the turn, the handler. To be run once; with it the job ends. */
+  readonly rest: () => Effect.Effect<Response, Error | DispatchError>
+  /** Ends the job, as the exit says if it had its turn; nothing when it has ended. */
+  end(exit: Exit.Exit<Response, Error>): void
+}
+
 /** A turn that is held for as long as a scope: for work whose answer is a stream. */
 export interface Lease {
   /** Name of the worker whose slot it is. */
@@ -179,6 +192,12 @@ export interface Dispatcher<in Request, out Response, out Error> {
    * the queued job, or interrupts the running one.
    */
   readonly submit: (request: Request, options?: SubmitOptions) => Effect.Effect<Response, Error | DispatchError>
+  /**
+   * The first step of `submit`, without a fiber: most jobs have their turn at once, and a caller that can do the work
+   * without a fiber is spared most of its cost (`benchmarks/dispatch.ts`). `end` must be called, whatever happens. The
+   * deadline of the options is for the caller to keep.
+   */
+  readonly begin: (request: Request, options?: Omit<SubmitOptions, "deadline">) => Begun<Response, Error>
   /**
    * Waits for a turn and holds it until the scope closes; the scope's exit counts as the job's. The caller does the work:
    * no handler runs. The deadline is for the wait only.

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Stream from "effect/Stream"
 import type { ChatEvent } from "../domain/genai/ChatEvent.ts"
 import type { EndpointStats } from "../domain/genai/EndpointStats.ts"
@@ -26,6 +27,16 @@ export interface GenerateOptions {
   readonly onSend?: ((endpoint: string) => void) | undefined
 }
 
+/**
+ * Begins a request and calls back once, which may be at once. What it gives is run to give the request up: it is done when
+ * nothing of the request is under way any more; the request is then interrupted, unless it ended before.
+ */
+export type StartGenerate = (
+  request: GenAiRequest,
+  options: GenerateOptions | undefined,
+  onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
+) => Effect.Effect<void>
+
 /** Whether there is something to do for more requests, for those who have more than can be sent at once. */
 export interface Room {
   /** False while all that may be sent at once is under way, so that another request would only wait. Costs next to nothing. */
@@ -44,6 +55,11 @@ export class GenAiClient extends Context.Service<
   GenAiClient,
   {
     readonly generate: (request: GenAiRequest, options?: GenerateOptions) => Effect.Effect<GenAiAnswer, GenAiError>
+    /**
+     * `generate` for those who make thousands of calls a second: without a fiber for each, which costs as much as all the
+     * rest of a call. Requests that are started so belong to whoever runs this, as to tracing. Absent: there is no such way.
+     */
+    readonly starter?: Effect.Effect<StartGenerate> | undefined
     /**
      * The answer piece by piece, as it is made: text, usage, and last exactly one `Finish`.
      *

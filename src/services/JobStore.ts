@@ -9,7 +9,7 @@ import type { Job, JobId, JobOutcome, JobSpec, JobStatus, JobWebhook } from "../
 /** The store cannot be read or written: a full disk, a database that is gone. The sentence holds no secrets. */
 export class JobStoreError extends Schema.TaggedError<JobStoreError>()("JobStoreError", {
   message: Schema.String,
-  /** Whether it may work again by itself. */
+  /** Whether the same may work later, of a store that works again. */
   isTransient: Schema.Boolean
 }) {}
 
@@ -110,6 +110,8 @@ export class JobStore extends Context.Service<
       readonly limit: number
       readonly retryAtMs: number
     }) => Effect.Effect<ReadonlyArray<Job>, JobStoreError>
+    /** Writes something of no consequence: fails when nothing can be kept now. */
+    readonly check: Effect.Effect<void, JobStoreError>
     /** Says how far a job's webhook has come; nothing when the job has none, or is forgotten. */
     readonly setWebhook: (id: JobId, webhook: JobWebhook) => Effect.Effect<void, JobStoreError>
   }

@@ -51,6 +51,8 @@ export class Jobs extends Context.Service<
     readonly events: (owner: string, id: JobId) => Stream.Stream<JobEvent, Problem>
     /** How many jobs have which status; where counting is costly, how it was a short time ago. */
     readonly counts: Effect.Effect<Readonly<Record<JobStatus, number>>, Problem>
+    /** Whether jobs can be kept: false while the store can be written no more. */
+    readonly isUsable: Effect.Effect<boolean>
     /**
      * Accepts and starts no more. What runs may end within the time; the rest goes back to the store, as Pending. Returns
      * when nothing runs any more.

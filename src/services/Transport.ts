@@ -1,6 +1,7 @@
 /** How HTTP requests leave the process. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -33,6 +34,9 @@ export interface WireStream {
   readonly body: Stream.Stream<Uint8Array, TransportError>
 }
 
+/** Told how a request has ended. */
+export type OnSent = (exit: Exit.Exit<WireResponse, TransportError>) => void
+
 /**
  * Sends HTTP requests.
  *
@@ -44,6 +48,11 @@ export class Transport extends Context.Service<
   {
     /** Sends a request and reads the answer to its end. */
     readonly send: (request: WireRequest) => Effect.Effect<WireResponse, TransportError>
+    /**
+     * The same without a fiber: calls back once, on an empty stack and never before it has returned. Gives what aborts the
+     * request; then nothing is called back any more. Absent: there is only `send`, which costs more.
+     */
+    readonly start?: ((request: WireRequest, onEnd: OnSent) => () => void) | undefined
     /**
      * Sends a request and gives the answer as soon as its head is there.
      *

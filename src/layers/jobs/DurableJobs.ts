@@ -21,6 +21,7 @@ import * as GroupCommit from "./GroupCommit.ts"
 import { follow } from "./JobEvents.ts"
 import { conflict, draining, full, hasEnded, noSuchJob, storeProblem } from "./JobProblems.ts"
 import * as JobRunner from "./JobRunner.ts"
+import * as JobStoreHealth from "./JobStoreHealth.ts"
 import { JobWatches } from "./JobWatch.ts"
 import * as Sparing from "./Sparing.ts"
 
@@ -51,7 +52,8 @@ export const make = Effect.fnUntraced(function* (
   options: DurableJobsOptions
 ): Effect.fn.Return<Jobs["Service"], JobStoreError, JobStore | GenAiClient | Scope.Scope> {
   const { models } = options
-  const store = yield* JobStore
+  const health = yield* JobStoreHealth.watch(yield* JobStore)
+  const { store } = health
   const client = yield* GenAiClient
   const clock = yield* Clock.Clock
   const ids = yield* JobIds.make
@@ -75,8 +77,10 @@ export const make = Effect.fnUntraced(function* (
     concurrency,
     maxAttempts: options.maxAttempts
   })
+  const asked = <A>(work: Effect.Effect<A, JobStoreError>): Effect.Effect<A, Problem> =>
+    work.pipe(Effect.tapError(health.tell), Effect.mapError(storeProblem))
   const counts = yield* Sparing.make(asked(store.count), COUNT_FACTOR)
-  yield* Webhooks.make(options.webhooks)
+  yield* Effect.provideService(Webhooks.make(options.webhooks), JobStore, store)
   yield* Effect.suspend(() => store.purge(now() - ttlMs)).pipe(
     Effect.catch((error) => Effect.logWarning(`Jobs whose time is over cannot be forgotten: ${error.message}`)),
     Effect.delay(PURGE),
@@ -152,6 +156,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     events: (owner, id) => Stream.unwrap(Effect.as(get(owner, id), follow(id, watches, store))),
     counts: counts.get,
+    isUsable: health.isUsable,
     // What is told at the end is how it is then.
     drain: Effect.fn("Jobs.drain")((graceMs) => Effect.andThen(runner.stop(graceMs), counts.forget))
   })
@@ -163,9 +168,3 @@ export const layer = (options: DurableJobsOptions): Layer.Layer<Jobs, JobStoreEr
 /** Tells requests under one idempotency key apart. */
 const textOf = ({ model, request, session, stream, webhookUrl }: NewJob): string =>
   JSON.stringify([request, model ?? null, session ?? null, stream ?? false, webhookUrl ?? null])
-
-const asked = <A>(work: Effect.Effect<A, JobStoreError>): Effect.Effect<A, Problem> =>
-  work.pipe(
-    Effect.tapError((error) => Effect.logWarning(`The store of jobs failed: ${error.message}`)),
-    Effect.mapError(storeProblem)
-  )

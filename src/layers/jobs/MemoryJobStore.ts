@@ -239,6 +239,8 @@ export const make = (instance: string, memory: Memory = makeMemory()): JobStore[
         })
       }),
 
+    check: Effect.void,
+
     setWebhook: (id, webhook) =>
       Effect.sync(() => {
         const kept = memory.byId.get(id)

@@ -33,6 +33,9 @@ const reasonOf = (error: SqlError, state: string | undefined): readonly [why: st
   switch (state?.slice(0, 2)) {
     case "3D":
       return ["does not exist under the name in its URL", false]
+    // A standby after a failover, or an operator's doing.
+    case "25":
+      return ["takes no changes now: it will be tried again", true]
     case "53":
       return ["is out of space, memory or connections", true]
     // An operator's doing: it shuts down, or has not started yet.

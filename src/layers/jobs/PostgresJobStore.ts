@@ -197,6 +197,8 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
           )
         ),
 
+      check: Effect.asVoid(rows(Statements.check)),
+
       setWebhook: (id, { attempts, nextAtMs, status }) =>
         Effect.asVoid(rows(Statements.setWebhook, id, status, attempts, time(nextAtMs)))
     }

@@ -123,5 +123,7 @@ export const due = `WITH due AS (
   )
   UPDATE genai_jobs AS jobs SET webhook_next_at = $3 FROM due WHERE jobs.id = due.id RETURNING ${JOB}, due.due_at`
 
+export const check = "UPDATE genai_jobs_pending SET pending = pending"
+
 export const setWebhook = `UPDATE genai_jobs SET webhook_status = $2, webhook_attempts = $3, webhook_next_at = $4
   WHERE id = $1 AND webhook_status IS NOT NULL`

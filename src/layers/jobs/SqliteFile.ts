@@ -87,19 +87,17 @@ export const open = (options: SqliteFileOptions): Effect.Effect<DatabaseSync, Jo
     const { file } = options
     const { DatabaseSync } = yield* attempt(file, loadSqlite)
     yield* attempt(file, () => mkdirSync(dirname(file), { recursive: true }))
-    const connect = (path: string, timeout: number) =>
+    const connect = (path: string) =>
       Effect.acquireRelease(
-        attempt(file, () => new DatabaseSync(path, { timeout })),
+        attempt(file, () => new DatabaseSync(path, { timeout: 0 })),
         (database) => Effect.sync(() => database.close())
       )
     const exclusive = options.lock ?? true
-    const holdsIt = exclusive ? yield* take(file, yield* connect(`${file}.lock`, 0)) : true
-    const database = yield* connect(file, BUSY_TIMEOUT_MS)
+    const holdsIt = exclusive ? yield* take(file, yield* connect(`${file}.lock`)) : true
+    const database = yield* connect(file)
     if (!holdsIt) return yield* heldBy(file, database)
     yield* attempt(file, () => prepare(database, options.durability ?? "normal"))
     yield* migrate(file, database)
-    // From here on nothing waits within SQLite.
-    yield* attempt(file, () => database.exec("PRAGMA busy_timeout = 0"))
     if (exclusive) {
       yield* attempt(file, () =>
         database.prepare("INSERT OR REPLACE INTO holder VALUES (1, ?, ?)").run(process.pid, hostname())
@@ -230,9 +228,9 @@ const reasonOf = (error: unknown): readonly [why: string, isTransient: boolean] 
     case IO_ERROR:
       return ["cannot be read or written: look after the disk.", true]
     case READONLY:
-      return ["may not be written by this user: change the permissions of the file and its folder.", false]
+      return ["may not be written by this user: change the permissions of the file and its folder.", true]
     case CANNOT_OPEN:
-      return ["cannot be opened: check the folder and its permissions.", false]
+      return ["cannot be opened: check the folder and its permissions.", true]
     case CORRUPT:
       return ["are damaged: put back a copy of the file, or name another one.", false]
     case NOT_A_DATABASE:

@@ -77,6 +77,7 @@ export const prepare = (database: DatabaseSync) => {
       ORDER BY webhook_next_at, id LIMIT ?`),
     deferWebhook: sql("UPDATE jobs SET webhook_next_at = ? WHERE id = ?"),
     giveUpWebhook: sql("UPDATE jobs SET webhook_status = 'failed' WHERE id = ?"),
+    check: sql("UPDATE counts SET jobs = jobs WHERE status = 'Pending'"),
     setWebhook: sql(`
       UPDATE jobs SET webhook_status = ?, webhook_attempts = ?, webhook_next_at = ?
       WHERE id = ? AND webhook_status IS NOT NULL`)

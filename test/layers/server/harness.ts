@@ -31,6 +31,7 @@ const noJobs = Jobs.of({
     throw new Error("no jobs here")
   },
   counts: none,
+  isUsable: Effect.succeed(true),
   drain: () => Effect.void
 })
 

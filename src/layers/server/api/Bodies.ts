@@ -40,6 +40,8 @@ export const EndpointsHealth = Schema.Struct({
   status: Schema.Literals(["ready", "draining", "unavailable"]),
   endpoints: Schema.Array(
     Schema.Struct({ name: Schema.String, state: WorkerMetrics.fields.state, usable: Schema.Boolean })
-  )
+  ),
+  /** Only when their store cannot be written. */
+  jobs: Schema.optionalKey(Schema.Literal("unavailable"))
 }).annotate({ identifier: "Readiness" })
 export type EndpointsHealth = typeof EndpointsHealth.Type

@@ -40,14 +40,16 @@ const prometheus = Effect.gen(function* () {
 })
 
 const readiness = Effect.gen(function* () {
-  const { state, stats } = yield* ControlPlane
+  const { jobs, state, stats } = yield* ControlPlane
   const endpoints = (yield* stats).map(({ name, state }) => ({
     name,
     state,
     usable: state === "up" || state === "recovering"
   }))
-  const status = state.isDraining ? "draining" : endpoints.some(({ usable }) => usable) ? "ready" : "unavailable"
-  const body: EndpointsHealth = { status, endpoints }
+  const keepsJobs = yield* jobs.isUsable
+  const isUsable = keepsJobs && endpoints.some(({ usable }) => usable)
+  const status = state.isDraining ? "draining" : isUsable ? "ready" : "unavailable"
+  const body: EndpointsHealth = { status, endpoints, ...(keepsJobs ? {} : { jobs: "unavailable" }) }
   return HttpServerResponse.jsonUnsafe(body, { status: status === "ready" ? 200 : 503 })
 })
 
