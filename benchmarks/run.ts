@@ -29,6 +29,9 @@ const usage = (problem: string): never => {
   process.exit(2)
 }
 
+// So that the case that runs ends too, which Ctrl-C does not reach.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130))
+
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, repeats: { type: "string" } }

@@ -91,7 +91,7 @@ const rounded = async (
 
 const CASE_PROCESS = fileURLToPath(new URL("./case-process.ts", import.meta.url))
 
-/** One run of one case, in a process of its own. */
+/** One run of one case, in a process of its own, of which nothing that it has started outlives it. */
 export const runCase = (
   { benchmark, file }: Loaded,
   name: string,
@@ -99,16 +99,20 @@ export const runCase = (
   context: unknown
 ): Promise<Measurement> =>
   new Promise((resolve, reject) => {
-    const child = fork(CASE_PROCESS, [pathToFileURL(file).href, name], { execArgv: ["--expose-gc"] })
+    const child = fork(CASE_PROCESS, [pathToFileURL(file).href, name], { execArgv: ["--expose-gc"], detached: true })
+    const end = () => endGroup(child.pid)
     let measurement: Measurement | undefined
     const seconds = benchmark.timeoutSeconds ?? 600
-    const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1_000)
+    const timer = setTimeout(end, seconds * 1_000)
+    process.once("exit", end)
     child.once("message", (message: Measurement) => {
       measurement = message
     })
     child.once("error", reject)
     child.once("exit", (code, signal) => {
       clearTimeout(timer)
+      process.off("exit", end)
+      end()
       if (measurement !== undefined) resolve(measurement)
       else
         reject(
@@ -118,6 +122,16 @@ export const runCase = (
     const options: CaseOptions<unknown> = { quick, context }
     child.send(options)
   })
+
+const endGroup = (leader: number | undefined): void => {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, "SIGKILL")
+  } catch (error) {
+    // There is nobody left.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error
+  }
+}
 
 export const machine = (): Result["machine"] => ({
   cores: cpus().length,
