@@ -18,6 +18,7 @@ import {
   objectsIn,
   wrongField
 } from "./Fields.ts"
+import { type Dispensable, isEmptyList, needed } from "./Needs.ts"
 
 export const decode: Dialect["decode"] = (_route, written) => {
   const body = objectIn(written)
@@ -36,7 +37,7 @@ export const decode: Dialect["decode"] = (_route, written) => {
     request: { ...fields, native: { family: "anthropic", body }, keepRaw: "text" },
     model,
     isStreamed: stream === true,
-    needs: unsaid.length === 0 ? unsaid : unsaid.filter((name) => !isDispensable(name, body[name])),
+    needs: needed(unsaid, DISPENSABLE, (name) => body[name]),
     wantsUsage: true
   })
 }
@@ -94,12 +95,8 @@ const SOURCES: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["url", ["url"]]
 ])
 
-/** Whether a model that is not told of it still answers what was asked. */
-const isDispensable = (name: string, value: unknown): boolean =>
-  HINTS.has(name) || (DEFAULTS.get(name)?.(value) ?? false)
-
 /** How to choose words, whom to bill, and what the model thought in former turns. */
-const HINTS = new Set([
+const hints = new Set([
   "blocks of type redacted_thinking",
   "blocks of type thinking",
   "cache_control",
@@ -109,13 +106,13 @@ const HINTS = new Set([
   "top_p"
 ])
 
-const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
-
 /** Values that ask for what comes anyway. */
-const DEFAULTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+const defaults: Dispensable["defaults"] = new Map([
   ["mcp_servers", isEmptyList],
   ["stop_sequences", isEmptyList],
   ["thinking", (value: unknown) => isObject(value) && value["type"] === "disabled"],
   ["tool_choice", (value: unknown) => isObject(value) && (value["type"] === "none" || value["type"] === "auto")],
   ["tools", isEmptyList]
 ])
+
+const DISPENSABLE: Dispensable = { hints, defaults }

@@ -18,6 +18,7 @@ import {
   wrongField
 } from "./Fields.ts"
 import { camelCased, neutralOf } from "./GeminiBody.ts"
+import { type Dispensable, isEmptyList, needed } from "./Needs.ts"
 
 /** The model is in the path; it replaces one in the body. Names may have underscores, messages have them in camel case. */
 export const decode: Dialect["decode"] = ({ model, isStreamed, problem }, written) => {
@@ -37,7 +38,7 @@ export const decode: Dialect["decode"] = ({ model, isStreamed, problem }, writte
     request: { ...fields, native: { family: "gemini", body: { ...body, model } }, keepRaw: "text" },
     model,
     isStreamed: isStreamed === true,
-    needs: unsaid.filter((name) => !isDispensable(name, valueOf(name))),
+    needs: needed(unsaid, DISPENSABLE, valueOf),
     wantsUsage: true
   })
 }
@@ -93,12 +94,8 @@ const wrongFile = (file: unknown, path: string, members: ReadonlyArray<string>):
   return missing === undefined ? undefined : invalid(`${path}.${missing}`, "text", named[missing])
 }
 
-/** Whether a model that is not told of it still answers what was asked. */
-const isDispensable = (name: string, value: unknown): boolean =>
-  HINTS.has(name) || (DEFAULTS.get(name)?.(value) ?? false)
-
 /** How to choose words, whom to bill, where to keep things, and what Google's own filters let pass. */
-const HINTS = new Set([
+const hints = new Set([
   "generationConfig.enableEnhancedCivicAnswers",
   "generationConfig.frequencyPenalty",
   "generationConfig.mediaResolution",
@@ -116,8 +113,6 @@ const HINTS = new Set([
   "store"
 ])
 
-const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
-
 /** Whether calls of tools are not asked for: `toolConfig` alone says only how tools would be used. */
 const isNoChoice = (value: unknown): boolean => {
   const { functionCallingConfig } = isObject(value) ? camelCased(value) : {}
@@ -126,7 +121,7 @@ const isNoChoice = (value: unknown): boolean => {
 }
 
 /** Values that ask for what comes anyway. */
-const DEFAULTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+const defaults: Dispensable["defaults"] = new Map([
   ["generationConfig.candidateCount", (value: unknown) => value === 1],
   ["generationConfig.responseLogprobs", (value: unknown) => value === false],
   ["generationConfig.responseMimeType", (value: unknown) => value === "text/plain"],
@@ -138,3 +133,5 @@ const DEFAULTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ["toolConfig", isNoChoice],
   ["tools", isEmptyList]
 ])
+
+const DISPENSABLE: Dispensable = { hints, defaults }

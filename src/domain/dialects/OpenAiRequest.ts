@@ -18,6 +18,7 @@ import {
   TEXT,
   wrongField
 } from "./Fields.ts"
+import { type Dispensable, isEmptyList, needed } from "./Needs.ts"
 import { neutralOf } from "./OpenAiBody.ts"
 
 export const decode: Dialect["decode"] = (_route, written) => {
@@ -34,7 +35,7 @@ export const decode: Dialect["decode"] = (_route, written) => {
     request: { ...fields, native: { family: "openai", body }, keepRaw: "text" },
     model,
     isStreamed: stream === true,
-    needs: unsaid.length === 0 ? unsaid : unsaid.filter((name) => !isDispensable(name, body[name])),
+    needs: needed(unsaid, DISPENSABLE, (name) => body[name]),
     wantsUsage: isObject(streamOptions) && streamOptions["include_usage"] === true
   })
 }
@@ -107,12 +108,8 @@ const PARTS: ReadonlyMap<string, readonly [name: string, members?: ReadonlyArray
   ["file", ["file", []]]
 ])
 
-/** Whether a model that is not told of it still answers what was asked. */
-const isDispensable = (name: string, value: unknown): boolean =>
-  HINTS.has(name) || (DEFAULTS.get(name)?.(value) ?? false)
-
 /** How to choose words, whom to bill and where to keep things; and effort, which every family measures in its own way. */
-const HINTS = new Set([
+const hints = new Set([
   "frequency_penalty",
   "messages[].annotations",
   "messages[].cache_control",
@@ -141,12 +138,10 @@ const HINTS = new Set([
   "verbosity"
 ])
 
-const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
-
 const isNoChoice = (value: unknown): boolean => value === "none" || value === "auto"
 
 /** Values that ask for what comes anyway. */
-const DEFAULTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+const defaults: Dispensable["defaults"] = new Map([
   ["function_call", isNoChoice],
   ["functions", isEmptyList],
   ["logit_bias", (value: unknown) => isObject(value) && Object.keys(value).length === 0],
@@ -158,3 +153,5 @@ const DEFAULTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ["tool_choice", isNoChoice],
   ["tools", isEmptyList]
 ])
+
+const DISPENSABLE: Dispensable = { hints, defaults }
