@@ -42,6 +42,10 @@ export const benchmark: Benchmark<Nginx["context"]> = {
   operation: "row",
   setup: startNginx,
   cases,
+  charts: [
+    { title: "rows per second", of: "perSecond" },
+    { title: "CPU microseconds per row", of: "cpuMicros" }
+  ],
   targets: [
     ...CONNECTIONS.map((connections) => ({
       claim: `with ${connections} connections at least 0.6 x the rate of bare undici`,

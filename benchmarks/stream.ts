@@ -143,6 +143,7 @@ const CONCURRENCY = [16, 256]
 const BARE = "undici dispatch, bare"
 const CLIENT = "library: GenAiClient.stream"
 const SERVE = "serve"
+const LEAST_PER_SECOND = 100_000
 const nameOf = (way: string, concurrency: number): string => `${way}, ${concurrency} at once`
 
 const cases = CONCURRENCY.flatMap((concurrency): ReadonlyArray<Case<Context>> => {
@@ -176,11 +177,15 @@ export const benchmark: Benchmark<Context> = {
     return { context: { origin: url }, close }
   },
   cases,
+  charts: [
+    { title: "events per second", of: "perSecond", limit: LEAST_PER_SECOND },
+    { title: "CPU microseconds per event", of: "cpuMicros" }
+  ],
   targets: [CLIENT, SERVE].flatMap((way) =>
     CONCURRENCY.map((concurrency) => ({
       claim: `${nameOf(way, concurrency)}: at least 100,000 SSE events/s through one process`,
       figure: (summary) => summary.rate(nameOf(way, concurrency)),
-      atLeast: 100_000
+      atLeast: LEAST_PER_SECOND
     }))
   )
 }

@@ -1,6 +1,6 @@
 /** Draws results as SVG: horizontal bars with their spread, readable on light and dark pages alike. */
 import type { Chart } from "./Benchmark.ts"
-import { figure } from "./Report.ts"
+import { figure, ratioOf } from "./Report.ts"
 import type { CaseResult, Result, Spread } from "./Statistics.ts"
 
 const WIDTH = 900
@@ -43,9 +43,10 @@ interface Row {
 const times = ({ one, value }: Row, rows: ReadonlyArray<Row>, chart: Chart): string => {
   const baseline = rows.find(({ one: other }) => other.isBaseline && other.group === one.group)
   if (one.isBaseline || baseline === undefined) return ""
-  // Of rates, which what the machine does meanwhile changes from round to round, it is the median of the rounds' ratios.
-  const ratio = chart.of === "perSecond" ? one.ratio?.median : value.median / baseline.value.median
-  return ratio === undefined ? "" : ` (${figure(ratio)} x)`
+  // What the machine does meanwhile changes rates from round to round: it is the median of the rounds' ratios.
+  if (chart.of === "perSecond") return ` (${ratioOf(one, "rate")} x)`
+  if (chart.of === "millis") return ` (${ratioOf(one, "time")} x)`
+  return ` (${figure(value.median / baseline.value.median)} x)`
 }
 
 /** Title, bars, and the line of the limit; and the height of it all. */
