@@ -158,7 +158,7 @@ export interface Begun<Response, Error> {
    */
   readonly take: () => string | undefined
   /** What is left of the `submit`: waiting for the turn, the handler. To be run once; with it the job ends. */
-  readonly rest: () => Effect.Effect<Response, Error | DispatchError>
+  readonly rest: Effect.Effect<Response, Error | DispatchError>
   /** Ends the job, as the exit says if it had its turn; nothing when it has ended. */
   end(exit: Exit.Exit<Response, Error>): void
 }

@@ -1,16 +1,17 @@
 /**
  * The way of the rows: input -> request -> result line.
  *
- * One fiber reads, as far as the client has room; each request has a fiber of its own, so that there are never more than
- * `maxOutstanding`. What a row
- * ends as is settled when its fiber ends, in one place, whatever way it ended.
+ * One fiber reads, as far as the client has room, and starts the requests; there are never more than `maxOutstanding`. What
+ * a row ends as is settled when its request ends, in one place, whatever way it ended.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import type { Scope } from "effect/Scope"
 import type { ResultFormat } from "../../domain/batch/formats/RowFormat.ts"
 import { InOrder } from "../../domain/batch/InOrder.ts"
@@ -26,7 +27,7 @@ import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import { isDeeper } from "../../domain/JsonText.ts"
 import type { BatchError, BatchOptions } from "../../services/BatchRunner.ts"
-import type { GenAiClient } from "../../services/GenAiClient.ts"
+import type { GenAiClient, StartGenerate } from "../../services/GenAiClient.ts"
 import type { InputFile } from "./BatchPaths.ts"
 import type { Gate } from "./Gate.ts"
 import * as JournalScan from "./JournalScan.ts"
@@ -101,12 +102,12 @@ export const make = Effect.fnUntraced(function* ({
   writers
 }: PipelineOptions): Effect.fn.Return<Pipeline, never, Scope> {
   let stopping = false
-  const calls = new Set<Fiber.Fiber<GenAiAnswer, GenAiError>>()
-  // Not a `FiberSet`: it costs as much again as the fiber.
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const start = yield* client.starter ?? starterOf(client)
+  /** What gives up each call that is under way. */
+  const calls = new Set<Effect.Effect<void>>()
   const abandon = Effect.suspend(() => {
     stopping = true
-    return Fiber.interruptAll(calls)
+    return Effect.forEach(Array.from(calls), identity, { concurrency: "unbounded", discard: true })
   })
   yield* Effect.addFinalizer(() => abandon)
   client.room?.watch(() => gate.look())
@@ -157,16 +158,17 @@ export const make = Effect.fnUntraced(function* ({
       end(admitted, invalidEnding(row, format))
       return
     }
-    // `suspend`, so that a client that throws before it gives an effect is a failed row too.
-    const call = fork(Effect.suspend(() => client.generate(row.request, { session: row.session })))
-    calls.add(call)
-    call.addObserver((exit) => {
-      calls.delete(call)
+    let giveUp: Effect.Effect<void> | undefined
+    let isEnded = false
+    giveUp = start(row.request, { session: row.session }, (exit) => {
+      isEnded = true
+      if (giveUp !== undefined) calls.delete(giveUp)
       if (Exit.isSuccess(exit)) {
         unsaid.answered(row, exit.value.endpoint)
         end(admitted, savedEnding(row, exit.value, format, clock.currentTimeMillisUnsafe()))
       } else end(admitted, failedEnding(row, exit.cause, format, stopping))
     })
+    if (!isEnded) calls.add(giveUp)
   }
 
   const hasRoom = (): boolean =>
@@ -236,6 +238,17 @@ export const make = Effect.fnUntraced(function* ({
     abandon
   }
 })
+
+/** For clients that have none: a fiber for each request. Not a `FiberSet`: it costs as much again as the fiber. */
+const starterOf = (client: GenAiClient["Service"]): Effect.Effect<StartGenerate> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.succeed((request, options, onEnd) => {
+      // `suspend`, so that a client that throws before it gives an effect is a failed row too.
+      const fiber = Effect.runForkWith(context)(Effect.suspend(() => client.generate(request, options)))
+      fiber.addObserver(onEnd)
+      return Fiber.interrupt(fiber)
+    })
+  )
 
 const invalidEnding = (row: InvalidRow, format: ResultFormat): Ending => ({
   _tag: "Failed",

@@ -45,6 +45,7 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
   for (const lane of lanes) yield* Effect.forkScoped(lane.keepLimits, { startImmediately: true })
   return {
     submit: (request, submitOptions) => pool.submit(request, submitOptions),
+    begin: (request, submitOptions) => pool.begin(request, submitOptions),
     lease: (request, submitOptions) => pool.lease(request, submitOptions),
     control: (name) => pool.control(name),
     metrics: Effect.sync(() => pool.metrics),

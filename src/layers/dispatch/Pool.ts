@@ -6,7 +6,14 @@ import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { DeadlineExceeded, DispatchError, Draining, NoWorker, QueueFull } from "../../domain/dispatch/DispatchError.ts"
 import { type Selector, type Tier, tierOf } from "../../domain/dispatch/Selection.ts"
-import type { DispatcherMetrics, DrainOptions, Lease, SubmitOptions, WorkerControl } from "../../services/Dispatcher.ts"
+import type {
+  Begun,
+  DispatcherMetrics,
+  DrainOptions,
+  Lease,
+  SubmitOptions,
+  WorkerControl
+} from "../../services/Dispatcher.ts"
 import type { Affinity } from "./Affinity.ts"
 import { Exclusions, type Remaining } from "./Exclusions.ts"
 import { Job } from "./Job.ts"
@@ -67,11 +74,33 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       const job = new Job(request, this.anyLane)
       return Effect.onExitPrimitive(
         Effect.suspend(() => this.run(job, options)),
-        // The units are asked for when the job ran; its exit is the handler's own then.
-        (exit) => this.finish(job, exit, (limit) => limit.actual(exit as Exit.Exit<Response, Error>, request))
+        (exit) => this.finishRun(job, exit)
       )
     })
     return options?.deadline === undefined ? submit : withDeadline(options.deadline, submit)
+  }
+
+  /** Nothing but the state of the job says what has been done with it, so that `end` may come at any time. */
+  begin(request: Request, options: SubmitOptions | undefined): Begun<Response, Error> {
+    const job = new Job(request, this.anyLane)
+    const rejection = this.admit(job, options)
+    let isOver = false
+    const end = (exit: Exit.Exit<Response, Error | DispatchError>): undefined => {
+      if (!isOver) this.finishRun(job, exit)
+      isOver = true
+    }
+    const goOn = (): Effect.Effect<Response, Error | DispatchError> =>
+      Effect.onExitPrimitive(
+        Effect.suspend(() => this.goOn(job)),
+        end
+      )
+    return {
+      take: () => (job.state === "granted" ? this.start(job).name : undefined),
+      get rest() {
+        return rejection === undefined ? goOn() : Effect.fail(rejection)
+      },
+      end
+    }
   }
 
   /** A turn that is held until the scope closes; its exit is the job's. */
@@ -86,7 +115,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
         Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => this.finish(job, exit, (_, index) => actual[index])))
       )
       return Effect.flatMap(turn, () => {
-        const { name } = this.begin(job)
+        const { name } = this.start(job)
         return Effect.as(release, {
           worker: name,
           report: (units: ReadonlyArray<number>) => {
@@ -193,8 +222,13 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private run(job: Job<Request>, options: SubmitOptions | undefined): Effect.Effect<Response, Error | DispatchError> {
     const rejection = this.admit(job, options)
     if (rejection !== undefined) return Effect.fail(rejection)
-    if (job.state === "granted") return this.begin(job).handler(job.request)
-    return Effect.flatMap(job.signalled, () => this.begin(job).handler(job.request))
+    return this.goOn(job)
+  }
+
+  private goOn(job: Job<Request>): Effect.Effect<Response, Error | DispatchError> {
+    if (job.state === "granted") return this.start(job).handler(job.request)
+    if (job.state === "running") return this.lanes[job.lane]!.handler(job.request)
+    return Effect.flatMap(job.signalled, () => this.start(job).handler(job.request))
   }
 
   /** Waits until the job's turn has come. */
@@ -205,7 +239,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   }
 
   /** The work begins: from now on its exit counts. */
-  private begin(job: Job<Request>): Lane<Request, Response, Error> {
+  private start(job: Job<Request>): Lane<Request, Response, Error> {
     job.state = "running"
     if (job.session !== undefined && job.lane !== job.favourite) this.affinity?.rebind(job.session, job.lane)
     return this.lanes[job.lane]!
@@ -287,6 +321,11 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private chooseAmong(tiers: Tiers, remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): number {
     if (avoid?.size) return this.select(tiers)
     return remaining === undefined ? this.best() : this.bestOf(remaining, tiers)
+  }
+
+  /** As `finish`, where the units are asked for when the job ran: its exit is the handler's own then. */
+  private finishRun(job: Job<Request>, exit: Exit.Exit<Response, Error | DispatchError>): undefined {
+    return this.finish(job, exit, (limit) => limit.actual(exit as Exit.Exit<Response, Error>, job.request))
   }
 
   /** The job is over, or is given up: gives back what it has, as its state says. Its exit counts when it ran. */

@@ -23,8 +23,11 @@ export interface AttemptTrace {
 }
 
 /** The trace that the caller is in; `undefined` when there is none, or when it is not to be recorded. */
-export const traceOf = (fiber: Fiber.Fiber<unknown, unknown>, clock: Clock.Clock): AttemptTrace | undefined => {
-  const { span, tracer, tracerEnabled } = fiber.cache
+export const traceOf = (
+  { cache }: Pick<Fiber.Fiber<unknown, unknown>, "cache">,
+  clock: Clock.Clock
+): AttemptTrace | undefined => {
+  const { span, tracer, tracerEnabled } = cache
   if (span === undefined || tracer === undefined || !tracerEnabled || !span.sampled) return undefined
   return { tracer, parent: span, clock }
 }

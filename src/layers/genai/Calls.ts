@@ -4,6 +4,7 @@ import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
@@ -16,28 +17,35 @@ import type { ChatEvent } from "../../domain/genai/ChatEvent.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
-import type { Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
-import type { DrainOptions, GenerateOptions, Room } from "../../services/GenAiClient.ts"
+import type { Begun, Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
+import type { DrainOptions, GenerateOptions, Room, StartGenerate } from "../../services/GenAiClient.ts"
 import { monotonicMs } from "../dispatch/Throttle.ts"
 import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
 import { traceOf } from "./AttemptSpan.ts"
 import { backoff } from "./Backoff.ts"
 import { CallDeadlines } from "./CallDeadlines.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import { rejected, settled } from "./Explain.ts"
+import { makeDirectSend } from "./EndpointHandler.ts"
+import { rejected } from "./Explain.ts"
 import type { HealthFleet } from "./HealthFleet.ts"
 import type { Hedge } from "./Hedge.ts"
 import { RetryGate } from "./RetryGate.ts"
 import type { Spending } from "./Spending.ts"
+import { type CallOwner, StartedCall } from "./StartedCall.ts"
 import type { StreamTurn } from "./StreamAttempt.ts"
 import { StreamCall } from "./StreamCall.ts"
 import type { TokenLimits } from "./TokenLimits.ts"
 
-/** What streamed answers need of an endpoint. */
+/** What streamed answers, and those that take no fiber, need of an endpoint. */
 export interface Streamer {
   readonly endpoint: Endpoint
   readonly tokens: TokenLimits
 }
+
+/** Whoever asks: a fiber, or what is left of one. */
+type Caller = Pick<Fiber.Fiber<unknown, unknown>, "cache" | "context">
+
+type OnEnd = Parameters<StartGenerate>[2]
 
 /** So many calls may wait for a slot beside those that will be free soon. */
 const MARGIN = 64
@@ -55,6 +63,7 @@ export class Calls {
   private readonly clock: Clock.Clock
   private readonly spending: Spending | undefined
   private readonly deadlines: CallDeadlines
+  private readonly owner: CallOwner
   private readonly schedule: ReturnType<typeof backoff>
   private active = 0
   /** Calls that wait for their next attempt. */
@@ -90,6 +99,14 @@ export class Calls {
     this.spending = spending
     this.deadlines = new CallDeadlines(clock)
     this.schedule = backoff(config.retry)
+    const direct = new Map(Array.from(streamers, ([name, { endpoint }]) => [name, makeDirectSend(endpoint)]))
+    this.owner = {
+      deadlines: this.deadlines,
+      begin: (call) => this.begin(call),
+      directSend: (endpoint) => direct.get(endpoint),
+      attempts: (call, first) => this.attempts(call, (place) => this.attempt(call, place), first),
+      onEnd: () => this.end()
+    }
     fleet.onLoss = () => this.endLost()
   }
 
@@ -120,17 +137,29 @@ export class Calls {
   }
 
   generate(request: GenAiRequest, options: GenerateOptions | undefined): Effect.Effect<GenAiAnswer, GenAiError> {
-    return Effect.withFiber((fiber) => {
-      const call = this.call(request, options, fiber)
-      if (this.idle !== undefined) return Effect.fail(rejected(call, "Draining"))
-      this.active++
-      this.retries.onRequest()
-      const answer = this.attempts(call, (place) => this.attempt(call, place))
-      return this.deadlines.within(answer, call.expiresAt, (exit, isLate) => {
-        this.end()
-        return settled(call, exit, isLate)
-      })
-    })
+    return Effect.withFiber((fiber) =>
+      // With one parameter `callback` makes no AbortController.
+      Effect.callback((resume) => this.start(fiber, request, options, resume))
+    )
+  }
+
+  get starter(): Effect.Effect<StartGenerate> {
+    return Effect.withFiber(({ cache, context }) =>
+      Effect.succeed((request, options, onEnd) => this.start({ cache, context }, request, options, onEnd))
+    )
+  }
+
+  private start(caller: Caller, request: GenAiRequest, options: GenerateOptions | undefined, onEnd: OnEnd) {
+    const call = this.call(request, options, caller)
+    if (this.idle !== undefined) {
+      onEnd(Exit.fail(rejected(call, "Draining")))
+      return Effect.void
+    }
+    this.active++
+    this.retries.onRequest()
+    const started = new StartedCall(this.owner, call, caller.context, onEnd)
+    started.start()
+    return started.interrupt
   }
 
   stream(request: GenAiRequest, options: GenerateOptions | undefined): Stream.Stream<ChatEvent, GenAiError> {
@@ -167,15 +196,11 @@ export class Calls {
     })
   }
 
-  private call(
-    request: GenAiRequest,
-    options: GenerateOptions | undefined,
-    fiber: Fiber.Fiber<unknown, unknown>
-  ): Call {
+  private call(request: GenAiRequest, options: GenerateOptions | undefined, caller: Pick<Caller, "cache">): Call {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
     const now = this.clock.currentTimeMillisUnsafe()
     const call = new Call(request, options, now, monotonicMs(this.clock), deadlineMs, this.config.endpoints.length)
-    call.trace = traceOf(fiber, this.clock)
+    call.trace = traceOf(caller, this.clock)
     return call
   }
 
@@ -201,15 +226,13 @@ export class Calls {
   /** The retry loop is entered on the first failure only: most requests never pay for it. */
   private attempts<A>(
     call: Call,
-    attemptAt: (place: SubmitOptions) => Effect.Effect<A, AttemptFailed | NotSent | DispatchError>
+    attemptAt: (place: SubmitOptions) => Effect.Effect<A, AttemptFailed | NotSent | DispatchError>,
+    first?: Effect.Effect<A, AttemptFailed | NotSent | DispatchError>
   ): Effect.Effect<A, AttemptFailed | DispatchError> {
     const attempt = Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
-      const exclude = this.fleet.excluding(call.exclude)
-      const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
-      if (lost !== undefined) return Effect.fail(lost)
-      // What has been sent has been taken: it is not turned away any more.
-      const onFull = call.attempts === 0 ? call.onFull : "wait"
-      const sent = attemptAt({ session: call.session, avoid: call.avoid, exclude, onFull })
+      const place = this.placeOf(call)
+      if (place instanceof AttemptFailed) return Effect.fail(place)
+      const sent = attemptAt(place)
       if (call.exclude.size === 0) return sent
       const waiting = { call, attempts: call.attempts, fiber }
       this.choosy.add(waiting)
@@ -218,7 +241,24 @@ export class Calls {
         return undefined
       })
     })
-    return Effect.catch(attempt, (failure) => this.retry(attempt, failure))
+    return Effect.catch(first ?? attempt, (failure) => this.retry(attempt, failure))
+  }
+
+  /** The first attempt, unless it is hedged or may have to be ended while it waits: then it is for `attempts` to make. */
+  private begin(call: Call): Begun<GenAiAnswer, AttemptFailed | NotSent> | undefined {
+    if (this.hedge !== undefined || call.exclude.size > 0) return undefined
+    const place = this.placeOf(call)
+    return place instanceof AttemptFailed ? undefined : this.dispatcher.begin(call, place)
+  }
+
+  /** Where the next attempt may go; why there is none, when no endpoint takes the call before its deadline. */
+  private placeOf(call: Call): SubmitOptions | AttemptFailed {
+    const exclude = this.fleet.excluding(call.exclude)
+    const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
+    if (lost !== undefined) return lost
+    // What has been sent has been taken: it is not turned away any more.
+    const onFull = call.attempts === 0 ? call.onFull : "wait"
+    return { session: call.session, avoid: call.avoid, exclude, onFull }
   }
 
   /** No endpoint takes the call before its deadline: how it failed last, else how the endpoint did that has gone. */

@@ -85,6 +85,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(calls.watch, { startImmediately: true })
   return GenAiClient.of({
     generate: (request, options) => calls.generate(request, options),
+    starter: calls.starter,
     stream: (request, options) => calls.stream(request, options),
     stats: Effect.map(dispatcher.metrics, (metrics) =>
       recorders.map((recorder, index) => recorder.stats(metrics.workers[index]!, fleet.monitors[index]!))

@@ -80,6 +80,11 @@ export class Endpoint {
     return this.clock.currentTimeMillisUnsafe()
   }
 
+  /** The credential to send with, where it is always the same one. */
+  get fixedCredential(): { readonly credential: Credential } | undefined {
+    return this.credentials._tag === "Fixed" ? this.credentials : undefined
+  }
+
   /** Goes on with the credential to send with, or fails when it cannot be had. Costs nothing where it is fixed. */
   withCredential<A, E>(
     call: Call,

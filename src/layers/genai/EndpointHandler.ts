@@ -1,39 +1,26 @@
-/** One endpoint as a worker of the dispatcher: encode, send, decode. */
+/** One endpoint as a worker of the dispatcher: encode, send, decode; in the caller's fiber, or without one. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import * as Json from "../../domain/providers/Json.ts"
 import type { Credential } from "../../domain/providers/Provider.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler } from "../../services/Dispatcher.ts"
+import type { TransportError } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 import type { Endpoint, Send } from "./Endpoint.ts"
 
 export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnswer, AttemptFailed | NotSent> => {
-  const { provider, transport } = endpoint
-
-  const decode = (call: Call, send: Send, response: WireResponse): Effect.Effect<GenAiAnswer, AttemptFailed> => {
-    const now = endpoint.now()
-    const decoded = provider.decode(response, send.credential, now)
-    if (Result.isFailure(decoded)) return Effect.fail(endpoint.failed(call, send, decoded.failure))
-    endpoint.succeeded(send, decoded.success.usage, response.headers, decoded.success)
-    return Effect.succeed({
-      ...decoded.success,
-      ...rawOf(call, response),
-      endpoint: endpoint.name,
-      attempts: call.attempts,
-      latencyMs: now - call.startedAt
-    })
-  }
-
   const attempt = (call: Call, credential: Credential): Effect.Effect<GenAiAnswer, AttemptFailed | NotSent> => {
     const begun = endpoint.begin(call, credential, "answer")
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
     const send = begun.success
     return Effect.onExitPrimitive(
-      Effect.matchEffect(transport.send(send.wire), {
+      Effect.matchEffect(endpoint.transport.send(send.wire), {
         onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
-        onSuccess: (response) => decode(call, send, response)
+        onSuccess: (response) => decode(endpoint, call, send, response)
       }),
       // Interrupted or died: a failure has been counted already.
       (exit) =>
@@ -42,8 +29,81 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
           : Effect.sync(() => endpoint.aborted(send))
     )
   }
-
   return (call) => endpoint.withCredential(call, (credential) => attempt(call, credential))
+}
+
+/** How an attempt ended. */
+export type Attempted = Exit.Exit<GenAiAnswer, AttemptFailed | NotSent>
+
+/**
+ * Makes an attempt and calls back once, which may be at once. Gives what aborts it; then nothing is called back any more.
+ */
+export type DirectSend = (call: Call, onEnd: (exit: Attempted) => void) => () => void
+
+/** The same without a fiber; `undefined` where sending takes one: to get the credential, or for the transport. */
+export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
+  const { fixedCredential, transport } = endpoint
+  const { start } = transport
+  if (fixedCredential === undefined || start === undefined) return undefined
+  return (call, onEnd) => {
+    let sent: Send | undefined
+    let notSent: Attempted
+    try {
+      const begun = endpoint.begin(call, fixedCredential.credential, "answer")
+      if (Result.isSuccess(begun)) {
+        const send = begun.success
+        sent = send
+        const abort = start(send.wire, (exit) => onEnd(received(endpoint, call, send, exit)))
+        return () => {
+          abort()
+          endpoint.aborted(send)
+        }
+      }
+      notSent = Exit.fail(begun.failure)
+    } catch (defect) {
+      if (sent !== undefined) endpoint.aborted(sent)
+      notSent = Exit.die(defect)
+    }
+    onEnd(notSent)
+    return nothing
+  }
+}
+
+const received = (
+  endpoint: Endpoint,
+  call: Call,
+  send: Send,
+  exit: Exit.Exit<WireResponse, TransportError>
+): Attempted => {
+  try {
+    if (Exit.isSuccess(exit)) return decode(endpoint, call, send, exit.value)
+    const error = exit.cause.reasons.find(Cause.isFailReason)?.error
+    if (error !== undefined) return Exit.fail(endpoint.broken(call, send, error))
+    endpoint.aborted(send)
+    return Exit.die(Cause.squash(exit.cause))
+  } catch (defect) {
+    endpoint.aborted(send)
+    return Exit.die(defect)
+  }
+}
+
+const decode = (
+  endpoint: Endpoint,
+  call: Call,
+  send: Send,
+  response: WireResponse
+): Exit.Exit<GenAiAnswer, AttemptFailed> => {
+  const now = endpoint.now()
+  const decoded = endpoint.provider.decode(response, send.credential, now)
+  if (Result.isFailure(decoded)) return Exit.fail(endpoint.failed(call, send, decoded.failure))
+  endpoint.succeeded(send, decoded.success.usage, response.headers, decoded.success)
+  return Exit.succeed({
+    ...decoded.success,
+    ...rawOf(call, response),
+    endpoint: endpoint.name,
+    attempts: call.attempts,
+    latencyMs: now - call.startedAt
+  })
 }
 
 /** What the caller wants of the provider's own words. */
@@ -55,3 +115,5 @@ const rawOf = ({ request: { keepRaw } }: Call, { body }: WireResponse): Pick<Gen
 }
 
 const NOTHING = {}
+
+const nothing = (): void => {}

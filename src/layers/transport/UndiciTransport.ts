@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Transport } from "../../services/Transport.ts"
+import type { WireRequest } from "../../domain/providers/Wire.ts"
+import { type OnSent, Transport } from "../../services/Transport.ts"
 import { Exchange } from "./UndiciCall.ts"
 import { StreamedCall } from "./UndiciStreamedCall.ts"
 import { WholeCall } from "./UndiciWholeCall.ts"
@@ -51,13 +52,9 @@ export const make = (options: UndiciTransportOptions = {}): Effect.Effect<Transp
       (exchange) => Effect.promise(() => exchange.close())
     ),
     (exchange): Transport["Service"] => ({
-      send: (request) =>
-        // With one parameter `callback` makes no AbortController.
-        Effect.callback((resume) => {
-          const call = new WholeCall(exchange, request, resume)
-          call.start()
-          return Effect.sync(() => call.abort())
-        }),
+      // With one parameter `callback` makes no AbortController.
+      send: (request) => Effect.callback((resume) => Effect.sync(start(exchange, request, resume))),
+      start: (request, onEnd) => start(exchange, request, onEnd),
       open: (request) =>
         Effect.flatMap(
           Effect.acquireRelease(
@@ -68,6 +65,12 @@ export const make = (options: UndiciTransportOptions = {}): Effect.Effect<Transp
         )
     })
   )
+
+const start = (exchange: Exchange, request: WireRequest, onEnd: OnSent): (() => void) => {
+  const call = new WholeCall(exchange, request, onEnd)
+  call.start()
+  return () => call.giveUp()
+}
 
 export const layerOptions = (options: UndiciTransportOptions): Layer.Layer<Transport> =>
   Layer.effect(Transport, make(options))

@@ -1,21 +1,24 @@
 /** A request whose answer is read to its end before anyone sees it. */
-import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Dispatcher } from "undici"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
-import type { TransportError } from "../../services/Transport.ts"
+import type { OnSent, TransportError } from "../../services/Transport.ts"
 import { Call, type Exchange } from "./UndiciCall.ts"
 
 export class WholeCall extends Call {
-  private readonly resume: (result: Effect.Effect<WireResponse, TransportError>) => void
+  private readonly onEnd: OnSent
   private readonly chunks: Array<Buffer> = []
+  private isGivenUp = false
 
-  constructor(
-    exchange: Exchange,
-    request: WireRequest,
-    resume: (result: Effect.Effect<WireResponse, TransportError>) => void
-  ) {
+  constructor(exchange: Exchange, request: WireRequest, onEnd: OnSent) {
     super(exchange, request)
-    this.resume = resume
+    this.onEnd = onEnd
+  }
+
+  /** Aborts it for its caller, who is not called back any more: not even with an answer that is whole already. */
+  giveUp(): void {
+    this.isGivenUp = true
+    this.abort()
   }
 
   override onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -29,14 +32,16 @@ export class WholeCall extends Call {
     // Decoded as a whole: a chunk may end within a character.
     const body = (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString("utf8")
     this.complete()
-    this.wake(Effect.succeed({ status, headers, body }))
+    this.end(Exit.succeed({ status, headers, body }))
   }
 
   protected override onFailed(error: TransportError): void {
-    this.wake(Effect.fail(error))
+    this.end(Exit.fail(error))
   }
 
-  private wake(result: Effect.Effect<WireResponse, TransportError>): void {
-    this.exchange.soon(() => this.resume(result))
+  private end(exit: Exit.Exit<WireResponse, TransportError>): void {
+    this.exchange.soon(() => {
+      if (!this.isGivenUp) this.onEnd(exit)
+    })
   }
 }

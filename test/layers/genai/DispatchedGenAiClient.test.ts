@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
@@ -8,7 +8,7 @@ import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { TransportError } from "../../../src/services/Transport.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
-import { FakeTransport, ok, status } from "./FakeTransport.ts"
+import { describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
 
 const east = endpoint({ name: "east" })
 const west = endpoint({ name: "west" })
@@ -33,7 +33,7 @@ const inTime = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
 const failureOf = (client: GenAiClient["Service"]): Effect.Effect<GenAiError> =>
   Effect.orDie(inTime(Effect.flip(client.generate(request))))
 
-describe("generate", () => {
+describeBothWays("generate", () => {
   it.effect("answers with text, usage, endpoint, attempts", () =>
     withClient(
       config([east]),
@@ -251,7 +251,7 @@ describe("generate", () => {
   })
 })
 
-describe("limits and shares", () => {
+describeBothWays("limits and shares", () => {
   it.effect("every send counts against the limit, retries too", () => {
     const times: Array<number> = []
     const transport = new FakeTransport((_, send) =>
@@ -330,7 +330,7 @@ describe("limits and shares", () => {
   })
 })
 
-describe("drain", () => {
+describeBothWays("drain", () => {
   it.effect("refuses new requests and lets those that are there finish, their retries too", () => {
     const transport = new FakeTransport((_, send) => (send === 1 ? status(500) : ok()))
     return withClient(

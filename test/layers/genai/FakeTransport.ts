@@ -1,5 +1,6 @@
 /** A transport without a network: each endpoint's answers are a function of the request. */
-import { Effect, Layer, Stream } from "effect"
+import { beforeEach, describe } from "@effect/vitest"
+import { type Context, Effect, Layer, Stream } from "effect"
 import type { WireRequest, WireResponse } from "../../../src/domain/providers/Wire.ts"
 import { Transport, type TransportError } from "../../../src/services/Transport.ts"
 
@@ -19,6 +20,20 @@ export const ok = (text = "hello"): Answer =>
 export const status = (code: number, headers: Record<string, string> = {}, error: object = { message: "no" }): Answer =>
   Effect.succeed({ status: code, headers, body: JSON.stringify({ error }) })
 
+let isDirect = true
+
+/** The same tests for both ways of a request: without a fiber as long as nothing has to be waited for, and in one. */
+export const describeBothWays = (name: string, tests: () => void): void =>
+  describe.each([
+    ["without fibers", true],
+    ["in fibers", false]
+  ] as const)(`${name}, sent %s`, (_, direct) => {
+    beforeEach(() => {
+      isDirect = direct
+    })
+    tests()
+  })
+
 /** Answers by the host's first label (`east` of `http://east.test`); records every send. */
 export class FakeTransport {
   readonly sent: Array<string> = []
@@ -30,20 +45,37 @@ export class FakeTransport {
   }
 
   get layer(): Layer.Layer<Transport> {
-    const send = (request: WireRequest): Answer =>
-      Effect.suspend(() => {
-        const name = new URL(request.origin).hostname.split(".")[0]!
-        this.sent.push(name)
-        return this.answer(name, this.sent.length, request)
-      })
-    return Layer.succeed(Transport, {
+    return Layer.effect(
+      Transport,
+      Effect.contextWith((context: Context.Context<never>) => Effect.succeed(this.transport(context)))
+    )
+  }
+
+  private transport(context: Context.Context<never>): Transport["Service"] {
+    const answerTo = (request: WireRequest): Answer => {
+      const name = new URL(request.origin).hostname.split(".")[0]!
+      this.sent.push(name)
+      return this.answer(name, this.sent.length, request)
+    }
+    const send = (request: WireRequest): Answer => Effect.suspend(() => answerTo(request))
+    return {
       send,
+      start: isDirect
+        ? (request, onEnd) => {
+            const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, answerTo(request)))
+            const forget = fiber.addObserver(onEnd)
+            return () => {
+              forget()
+              fiber.interruptUnsafe()
+            }
+          }
+        : undefined,
       open: (request) =>
         Effect.map(send(request), ({ status, headers, body }) => ({
           status,
           headers,
           body: Stream.succeed(Buffer.from(body))
         }))
-    })
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
@@ -6,7 +6,7 @@ import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
-import { type Answer, FakeTransport, ok, status } from "./FakeTransport.ts"
+import { type Answer, describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
 const east = endpoint({ name: "east" })
@@ -49,7 +49,7 @@ const pass = Effect.fnUntraced(function* (millis: number, stepMs = 50) {
   yield* settle
 })
 
-describe("an endpoint that asks for a pause", () => {
+describeBothWays("an endpoint that asks for a pause", () => {
   it.effect("gets it from all requests, and its work goes to the others meanwhile", () => {
     const transport = new FakeTransport((name, send) =>
       name === "east" && send <= 2 ? status(429, { "retry-after": "30" }) : ok()
@@ -137,7 +137,7 @@ describe("an endpoint that asks for a pause", () => {
   })
 })
 
-describe("an endpoint that fails again and again", () => {
+describeBothWays("an endpoint that fails again and again", () => {
   const breaker = { failures: 3, windowMs: 30_000, openMs: 5_000 }
   const only = endpoint({ name: "east", breaker, concurrency: 8 })
 
@@ -222,7 +222,7 @@ describe("an endpoint that fails again and again", () => {
   })
 })
 
-describe("adaptive concurrency", () => {
+describeBothWays("adaptive concurrency", () => {
   it.effect("finds what an endpoint without hints bears", () => {
     let inflight = 0
     let refused = 0
@@ -256,7 +256,7 @@ describe("adaptive concurrency", () => {
   })
 })
 
-describe("the retry budget", () => {
+describeBothWays("the retry budget", () => {
   it.effect("lets retries wait instead of making a storm, and fails none of them for it", () => {
     const { transport, times } = timed((_, send) => (send <= 300 ? status(500) : ok()))
     const steady = endpoint({ name: "east", breaker: { failures: 10_000, windowMs: 1, openMs: 1 }, concurrency: 150 })
@@ -288,7 +288,7 @@ describe("the retry budget", () => {
   })
 })
 
-describe("hedging", () => {
+describeBothWays("hedging", () => {
   const hedge = { afterQuantile: 0.95, maxExtra: 0.05 }
 
   it.effect("sends a slow request a second time elsewhere and aborts the loser, within its budget", () => {
@@ -348,7 +348,7 @@ describe("hedging", () => {
   })
 })
 
-describe("a quota per day that is used up", () => {
+describeBothWays("a quota per day that is used up", () => {
   const spent = status(
     429,
     {},

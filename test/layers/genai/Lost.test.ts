@@ -1,5 +1,5 @@
 /** Requests that no endpoint will serve, and how soon they are told. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
@@ -8,7 +8,7 @@ import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { TransportError } from "../../../src/services/Transport.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
-import { FakeTransport, ok, status } from "./FakeTransport.ts"
+import { describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
 const refused = Effect.fail(
@@ -31,7 +31,7 @@ const timeOf = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>, most
   return (yield* Clock.currentTimeMillis) - startedAt
 })
 
-describe("a request that waits for the only endpoints that it may use", () => {
+describeBothWays("a request that waits for the only endpoints that it may use", () => {
   it.effect("is told why at once when these are disabled, though others are well", () =>
     withClient(
       config([endpoint({ name: "east", concurrency: 1 }), endpoint({ name: "west" })]),
@@ -58,7 +58,7 @@ describe("a request that waits for the only endpoints that it may use", () => {
   )
 })
 
-describe("a request that may use no endpoint", () => {
+describeBothWays("a request that may use no endpoint", () => {
   it.effect("is told so, and not that the client is shutting down", () =>
     withClient(
       config([endpoint({ name: "east" }), endpoint({ name: "west" })]),
@@ -73,7 +73,7 @@ describe("a request that may use no endpoint", () => {
   )
 })
 
-describe("an endpoint that has never been reached", () => {
+describeBothWays("an endpoint that has never been reached", () => {
   it.effect("fails its requests after their attempts, without the breaker's pauses, when there is no other", () =>
     withClient(
       config([endpoint({ name: "east" })], { maxAttempts: 5, retry: { baseMs: 500, factor: 2, capMs: 30_000 } }),

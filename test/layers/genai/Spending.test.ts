@@ -4,7 +4,8 @@ import { TestClock } from "effect/testing"
 import { make } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { Spending } from "../../../src/layers/genai/Spending.ts"
 import { config, endpoint } from "../../support/Config.ts"
-import { FakeTransport, ok } from "./FakeTransport.ts"
+import { settle } from "../dispatch/Gates.ts"
+import { describeBothWays, FakeTransport, ok } from "./FakeTransport.ts"
 
 const prices = { input: 1_000_000, output: 2_000_000 }
 
@@ -39,7 +40,7 @@ describe("spending", () => {
   })
 })
 
-describe("a client whose budget is spent", () => {
+describeBothWays("a client whose budget is spent", () => {
   it.effect("sends nothing more, and counts what it has spent", () => {
     const transport = new FakeTransport(() => ok())
     return Effect.gen(function* () {
@@ -85,12 +86,14 @@ describe("a client whose budget is spent", () => {
         Effect.forEach([1, 2, 3, 4, 5], () => Effect.result(client.generate(request)), { concurrency: "unbounded" })
       )
       yield* TestClock.adjust("1 second")
+      yield* settle
       // Each answer is 10 tokens.
       assert.deepStrictEqual([transport.sent.length, told, client.room?.has()], [2, [10, 20], false])
       const before = allowed
       spending.allow({ cost: Number.POSITIVE_INFINITY, tokens: 30 })
       assert.isAbove(allowed, before, "whoever waits for room is told")
       yield* TestClock.adjust("1 second")
+      yield* settle
       assert.deepStrictEqual([transport.sent.length, told], [3, [10, 20, 30]])
       spending.exhaust({ limit: "maxTokensTotal", amount: 100 })
       const results = yield* Fiber.join(calls)

@@ -1,0 +1,138 @@
+/**
+ * One whole request under its deadline.
+ *
+ * Most requests have their turn at once and are answered at the first attempt. That way takes no fiber, only what stands in
+ * this file; every other way is a fiber's, which takes over where this one left off: to wait for a turn, or to try again.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
+import type { GenAiError } from "../../domain/genai/GenAiError.ts"
+import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
+import type { Begun } from "../../services/Dispatcher.ts"
+import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
+import { CallDeadline, type CallDeadlines } from "./CallDeadlines.ts"
+import type { Attempted, DirectSend } from "./EndpointHandler.ts"
+import { settled } from "./Explain.ts"
+
+type Failure = AttemptFailed | NotSent | DispatchError
+
+/** What a request needs of the client. */
+export interface CallOwner {
+  readonly deadlines: CallDeadlines
+  /** Admits the first attempt; `undefined` when there is something about the request that takes a fiber. */
+  readonly begin: (call: Call) => Begun<GenAiAnswer, AttemptFailed | NotSent> | undefined
+  /** How requests are sent to an endpoint without a fiber, where they can be. */
+  readonly directSend: (endpoint: string) => DirectSend | undefined
+  /** All attempts, of which the first may have begun. */
+  readonly attempts: (
+    call: Call,
+    first: Effect.Effect<GenAiAnswer, Failure> | undefined
+  ) => Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError>
+  /** Called once, when nothing of the request is under way any more. */
+  readonly onEnd: () => void
+}
+
+export class StartedCall {
+  private readonly owner: CallOwner
+  private readonly call: Call
+  private readonly context: Context.Context<never>
+  private readonly onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
+  private readonly deadline: CallDeadline
+  private begun: Begun<GenAiAnswer, AttemptFailed | NotSent> | undefined = undefined
+  /** Aborts the attempt that is under way without a fiber. */
+  private abort: (() => void) | undefined = undefined
+  private fiber: Fiber.Fiber<GenAiAnswer, AttemptFailed | DispatchError> | undefined = undefined
+  private isLate = false
+  private isEnded = false
+
+  constructor(
+    owner: CallOwner,
+    call: Call,
+    context: Context.Context<never>,
+    onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
+  ) {
+    this.owner = owner
+    this.call = call
+    this.context = context
+    this.onEnd = onEnd
+    this.deadline = new CallDeadline(call.expiresAt, () => this.expire())
+  }
+
+  start(): void {
+    try {
+      this.begin()
+    } catch (defect) {
+      // One that ended has told its caller, and the defect is the caller's.
+      if (this.isEnded) throw defect
+      const exit = Exit.die(defect)
+      this.begun?.end(exit)
+      this.end(exit)
+    }
+    if (!this.isEnded) this.owner.deadlines.start(this.deadline)
+  }
+
+  private begin(): void {
+    const { call, owner } = this
+    const begun = owner.begin(call)
+    this.begun = begun
+    const worker = begun?.take()
+    const send = worker === undefined ? undefined : owner.directSend(worker)
+    if (send === undefined) this.fork(owner.attempts(call, begun?.rest))
+    else this.abort = send(call, (exit) => this.attempted(exit))
+  }
+
+  /** Gives the request up if it is under way, and waits until nothing of it is under way. */
+  get interrupt(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.fiber !== undefined) return Fiber.interrupt(this.fiber)
+      this.drop()
+      return Effect.void
+    })
+  }
+
+  private attempted(exit: Attempted): void {
+    this.begun?.end(exit)
+    if (Exit.isSuccess(exit)) {
+      this.end(Exit.succeed(exit.value))
+      return
+    }
+    const failure = exit.cause.reasons.find(Cause.isFailReason)?.error
+    if (failure === undefined) this.end(Exit.die(Cause.squash(exit.cause)))
+    else this.fork(this.owner.attempts(this.call, Effect.fail(failure)))
+  }
+
+  private fork(rest: Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError>): void {
+    this.fiber = Effect.runForkWith(this.context)(rest)
+    this.fiber.addObserver((exit) => {
+      // A fiber that was interrupted before its first step has not come to it.
+      this.begun?.end(Exit.interrupt())
+      this.end(exit)
+    })
+  }
+
+  private expire(): void {
+    this.isLate = true
+    if (this.fiber === undefined) this.drop()
+    else this.fiber.interruptUnsafe()
+  }
+
+  /** Ends the attempt that is under way without a fiber. */
+  private drop(): void {
+    if (this.isEnded) return
+    this.abort?.()
+    const exit = Exit.interrupt()
+    this.begun?.end(exit)
+    this.end(exit)
+  }
+
+  private end(exit: Exit.Exit<GenAiAnswer, AttemptFailed | DispatchError>): void {
+    this.isEnded = true
+    this.owner.deadlines.stop(this.deadline)
+    this.owner.onEnd()
+    this.onEnd(settled(this.call, exit, this.isLate))
+  }
+}
