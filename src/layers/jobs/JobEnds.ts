@@ -40,13 +40,18 @@ export const make = Effect.fnUntraced(function* (
   return {
     end: ({ claim }, outcome, told) =>
       Effect.suspend(() => {
-        const nowMs = clock.currentTimeMillisUnsafe()
-        return Effect.uninterruptible(
-          Effect.map(commit({ ...held(claim), outcome, nowMs }), (isEnd) => told(isEnd ? nowMs : undefined))
-        ).pipe(
-          Effect.tapError((error) =>
-            Effect.logWarning(`The end of job ${claim.job.id} cannot be kept: ${error.message}`)
-          ),
+        let isLogged = false
+        const tried = Effect.suspend(() => {
+          const nowMs = clock.currentTimeMillisUnsafe()
+          const kept = commit({ ...held(claim), outcome, nowMs })
+          return Effect.uninterruptible(Effect.map(kept, (isEnd) => told(isEnd ? nowMs : undefined)))
+        })
+        return tried.pipe(
+          Effect.tapError((error) => {
+            if (isLogged) return Effect.void
+            isLogged = true
+            return Effect.logWarning(`The end of job ${claim.job.id} cannot be kept yet: ${error.message}`)
+          }),
           Effect.retry(storeIsBack),
           Effect.orDie
         )

@@ -202,7 +202,10 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
           Effect.map(({ good }) => good)
         ),
 
-      check: Effect.asVoid(attempt(() => statements.check.run())),
+      check: attempt(() => {
+        statements.check.run()
+        statements.checked.run()
+      }),
 
       setWebhook: (id, { attempts, nextAtMs, status }) =>
         Effect.asVoid(attempt(() => statements.setWebhook.run(status, attempts, nextAtMs, id)))

@@ -77,7 +77,9 @@ export const prepare = (database: DatabaseSync) => {
       ORDER BY webhook_next_at, id LIMIT ?`),
     deferWebhook: sql("UPDATE jobs SET webhook_next_at = ? WHERE id = ?"),
     giveUpWebhook: sql("UPDATE jobs SET webhook_status = 'failed' WHERE id = ?"),
-    check: sql("UPDATE counts SET jobs = jobs WHERE status = 'Pending'"),
+    // No job has this number. As long as a request may be: where the disk is full there is often room for a page or two.
+    check: sql("INSERT OR REPLACE INTO requests (seq, spec) VALUES (0, zeroblob(262144))"),
+    checked: sql("DELETE FROM requests WHERE seq = 0"),
     setWebhook: sql(`
       UPDATE jobs SET webhook_status = ?, webhook_attempts = ?, webhook_next_at = ?
       WHERE id = ? AND webhook_status IS NOT NULL`)

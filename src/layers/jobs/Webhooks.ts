@@ -3,22 +3,30 @@ import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from "nod
 import type { LookupFunction } from "node:net"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { Agent } from "undici"
 import type { WebhookConfig } from "../../domain/config/ServerConfig.ts"
-import type { Job, JobWebhook } from "../../domain/jobs/Job.ts"
+import type { Job, JobId, JobWebhook } from "../../domain/jobs/Job.ts"
 import { isPublicAddress } from "../../domain/jobs/PublicAddress.ts"
 import { publicJob } from "../../domain/jobs/PublicJob.ts"
 import { signatureHeaders } from "../../domain/jobs/WebhookSignature.ts"
 import { privateAddress, webhookTarget } from "../../domain/jobs/WebhookTarget.ts"
 import { JobStore, type JobStoreError } from "../../services/JobStore.ts"
+import { Receivers } from "./Receivers.ts"
 
 const POLL = "1 second"
 const TIMEOUT_MS = 10_000
-const MOST_AT_ONCE = 64
+/** Most deliveries under way, and to one receiver. */
+const MOST_AT_ONCE = 256
+const MOST_TO_ONE = 8
+/** Most that wait for their turn at one receiver. */
+const MOST_WAITING = 1_000
+/** Most taken out of the store at once: each may have a long answer. */
+const MOST_TAKEN = 64
 /** A delivery that this process does not live to see the end of is tried again after that. */
 const CLAIM_MS = 60_000
 
@@ -27,8 +35,8 @@ const MINUTE = 60 * SECOND
 /** After the first try, the second, and so on; the last one goes on. */
 const BACKOFF_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 60 * MINUTE]
 
-/** `Gone`: the receiver wants no more. */
-type Delivery = "Delivered" | "Gone" | "Failed"
+/** `Gone`: the receiver wants no more. `Silent`: it has not answered in time. */
+type Delivery = "Delivered" | "Gone" | "Failed" | "Silent"
 
 /** How names are resolved; as `dns.lookup` with `all`. */
 export type Resolve = (
@@ -69,46 +77,56 @@ export const make = Effect.fnUntraced(function* (
     return delivery
   })
 
-  let underWay = 0
+  const receivers = new Receivers({
+    mostToOne: MOST_TO_ONE,
+    most: MOST_AT_ONCE,
+    mostWaiting: MOST_WAITING,
+    patienceMs: CLAIM_MS - 2 * TIMEOUT_MS
+  })
   /** At most one word that a delivery has ended. */
   const bell = yield* Queue.sliding<void>(1)
 
   /** Each on its own: a slow receiver keeps no other one waiting. */
-  const begin = (job: Job, webhook: JobWebhook) =>
-    Effect.suspend(() => {
-      underWay++
-      return Effect.forkIn(
-        deliver(job, webhook).pipe(
-          Effect.catch((error) => Effect.logWarning(`The delivery of a webhook cannot be kept: ${error.message}`)),
-          Effect.ensuring(
-            Effect.sync(() => {
-              underWay--
-              Queue.offerUnsafe(bell, undefined)
-            })
-          )
-        ),
-        scope,
-        { startImmediately: true }
-      )
-    })
-
-  /** Begins what is due, as many as there is room for; whether there may be more. */
-  const some: Effect.Effect<boolean, JobStoreError> = Effect.suspend(() => {
-    const limit = MOST_AT_ONCE - underWay
-    if (limit === 0) return Effect.succeed(true)
-    return store.dueWebhooks({ nowMs: now(), limit, retryAtMs: now() + CLAIM_MS }).pipe(
-      Effect.tap((jobs) =>
-        Effect.forEach(jobs, (job) => (job.webhook === undefined ? Effect.void : begin(job, job.webhook)), {
-          discard: true
-        })
+  const begin = (origin: string, work: Effect.Effect<Delivery, JobStoreError>): Effect.Effect<unknown> =>
+    work.pipe(
+      Effect.catch((error) =>
+        Effect.as(Effect.logWarning(`The delivery of a webhook cannot be kept: ${error.message}`), "Failed" as const)
       ),
-      Effect.map((jobs) => jobs.length === limit)
+      Effect.flatMap((delivery) => {
+        const next = receivers.leave(origin, delivery === "Silent", now())
+        Queue.offerUnsafe(bell, undefined)
+        return Effect.forEach(next, (id) => begin(origin, deliverLater(id)), { discard: true })
+      }),
+      Effect.forkIn(scope, { startImmediately: true })
+    )
+
+  /** One that has waited for its turn. */
+  const deliverLater = (id: JobId): Effect.Effect<Delivery, JobStoreError> =>
+    Effect.flatMap(store.get(id), (found) =>
+      Option.isSome(found) && found.value.webhook?.status === "pending"
+        ? deliver(found.value, found.value.webhook)
+        : Effect.succeed("Delivered")
+    )
+
+  const take = (job: Job): Effect.Effect<unknown> => {
+    const { webhook } = job
+    if (webhook === undefined) return Effect.void
+    const origin = URL.parse(webhook.url)?.origin ?? webhook.url
+    return receivers.take(origin, job.id, now()) ? begin(origin, deliver(job, webhook)) : Effect.void
+  }
+
+  /** Takes up what is due; whether there may be more. */
+  const some: Effect.Effect<boolean, JobStoreError> = Effect.suspend(() => {
+    if (receivers.isFull) return Effect.as(Queue.take(bell), true)
+    return store.dueWebhooks({ nowMs: now(), limit: MOST_TAKEN, retryAtMs: now() + CLAIM_MS }).pipe(
+      Effect.tap((jobs) => Effect.forEach(jobs, take, { discard: true })),
+      Effect.map((jobs) => jobs.length === MOST_TAKEN)
     )
   })
 
   yield* some.pipe(
     Effect.catch((error) => Effect.as(Effect.logWarning(`Webhooks cannot be delivered: ${error.message}`), false)),
-    Effect.flatMap((isMore) => (isMore ? Queue.take(bell) : Effect.sleep(POLL))),
+    Effect.flatMap((isMore) => (isMore ? Effect.yieldNow : Effect.sleep(POLL))),
     Effect.forever,
     Effect.forkScoped
   )
@@ -159,7 +177,10 @@ const post = (
       (status): Delivery => (status === 410 ? "Gone" : status >= 200 && status < 300 ? "Delivered" : "Failed")
     ),
     Effect.catch((error) =>
-      Effect.as(Effect.logDebug(`A webhook was not delivered: ${error.message}`), "Failed" as const)
+      Effect.as(
+        Effect.logDebug(`A webhook was not delivered: ${error.message}`),
+        error._tag === "TimeoutError" ? ("Silent" as const) : ("Failed" as const)
+      )
     )
   )
 

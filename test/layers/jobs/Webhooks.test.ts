@@ -174,6 +174,40 @@ describe("webhooks", () => {
     })
   )
 
+  it.effect("reach those who answer while one receiver is silent, and that one by few at a time", () =>
+    Effect.gen(function* () {
+      const silent = yield* receiver(() => () => {})
+      const good = yield* receiver(() => (response) => response.writeHead(204).end())
+      const store = MemoryJobStore.make("one")
+      const idOf = (index: number) => JobId.make(`019e0000-0000-7000-8000-${String(index).padStart(12, "0")}`)
+      for (let index = 0; index < 400; index++) yield* endJob(store, idOf(index), `http://127.0.0.1:${silent.port}/`)
+      for (let index = 400; index < 420; index++) yield* endJob(store, idOf(index), `http://127.0.0.1:${good.port}/`)
+      // The clock stands still: nothing times out.
+      yield* start(store)
+      for (let index = 400; index < 420; index++) {
+        assert.strictEqual((yield* tried(store, 1, idOf(index))).status, "delivered")
+      }
+      assert.isAtMost(silent.calls.length, 8)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* tried(store, 1, idOf(0))).status, "pending")
+      assert.strictEqual(good.calls.length, 20)
+    })
+  )
+
+  it.effect("reach a receiver all, that is told of many", () =>
+    Effect.gen(function* () {
+      const { calls, port } = yield* receiver(() => (response) => response.writeHead(204).end())
+      const store = MemoryJobStore.make("one")
+      const idOf = (index: number) => JobId.make(`019e0000-0000-7000-8000-${String(index).padStart(12, "0")}`)
+      for (let index = 0; index < 200; index++) yield* endJob(store, idOf(index), `http://127.0.0.1:${port}/`)
+      yield* start(store)
+      for (let index = 0; index < 200; index++) {
+        assert.strictEqual((yield* tried(store, 1, idOf(index))).status, "delivered")
+      }
+      assert.strictEqual(calls.length, 200)
+    })
+  )
+
   it.effect("are not sent to a name that leads to this machine when the connection is made", () =>
     Effect.gen(function* () {
       const { calls, port } = yield* receiver(() => (response) => response.writeHead(204).end())
