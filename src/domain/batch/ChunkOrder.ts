@@ -21,6 +21,8 @@ interface Slot {
 export class ChunkOrder {
   /** Rows whose results wait. */
   held = 0
+  /** Bytes of the results that wait. */
+  bytes = 0
 
   private first = 0
   private readonly slots = new Map<number, Slot>()
@@ -45,6 +47,7 @@ export class ChunkOrder {
       slot.waiting.push(results)
       slot.held += rows
       this.held += rows
+      this.bytes += sizeOf(results)
     }
     this.advance()
   }
@@ -59,8 +62,13 @@ export class ChunkOrder {
   }
 
   private release(slot: Slot): void {
-    for (const results of slot.waiting.splice(0)) this.write(results)
+    for (const results of slot.waiting.splice(0)) {
+      this.bytes -= sizeOf(results)
+      this.write(results)
+    }
     this.held -= slot.held
     slot.held = 0
   }
 }
+
+const sizeOf = ({ errors, save }: ResultBytes): number => save.length + errors.length

@@ -23,7 +23,8 @@ export interface RawLine {
 export const ROW_LIMIT = 16 * 1024 * 1024
 
 /**
- * One pass over one input: `push` a chunk, take its lines with `next` until there is none, and `finish` at the end.
+ * One pass over one input: `push` a chunk, take its lines with `next` until there is none, and `finish` at the end. The
+ * room of a chunk may be used again for the next one.
  *
  * Holds at most one chunk, and of a line that spans chunks at most `limit` bytes: what is beyond is counted and dropped.
  */
@@ -55,7 +56,8 @@ export class LineSplitter {
   next(): RawLine | undefined {
     const end = this.chunk.indexOf(LF, this.at)
     if (end < 0) {
-      this.keep(this.chunk.subarray(this.at))
+      // A copy: the chunk is not valid any more when the rest of the line comes.
+      this.keep(this.chunk.subarray(this.at), copyOf)
       this.at = this.chunk.length
       return undefined
     }
@@ -77,13 +79,13 @@ export class LineSplitter {
   }
 
   /** Keeps the bytes of an unfinished line: the limit, and room for what is no part of it (byte order mark, `\r`). */
-  private keep(bytes: Buffer): void {
+  private keep(bytes: Buffer, kept = (part: Buffer) => part): void {
     if (bytes.length === 0) return
     this.seen += bytes.length
     const room = this.limit + BOM.length + 1 - this.kept
     if (room <= 0) return
     const part = bytes.length > room ? bytes.subarray(0, room) : bytes
-    this.parts.push(part)
+    this.parts.push(kept(part))
     this.kept += part.length
   }
 
@@ -137,6 +139,8 @@ export class LineCounter {
     return this.last === LF || onlyBom ? this.lines : this.lines + 1
   }
 }
+
+const copyOf = (bytes: Buffer): Buffer => Buffer.from(bytes)
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf])
 

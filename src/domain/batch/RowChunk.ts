@@ -1,4 +1,5 @@
 /** Rows of an input that are given to a process together, and which of them are still to be done. */
+import { free } from "./Bytes.ts"
 import type { RawLine } from "./LineSplitter.ts"
 import type { FormatName } from "./Row.ts"
 
@@ -44,7 +45,7 @@ export const lineAt = ({ bytes, ends, indexes, oversized }: ChunkLines, position
   }
 }
 
-/** A chunk of which more and more rows are settled. Holds no more than about four times the bytes of those that are not. */
+/** A chunk of which more and more rows are settled; the lines are its own, and are gone when no row is left. Holds no more than about four times the bytes of those that are not. */
 export class RowChunk {
   /** Where the chunk stands among all that were cut from the input; what is left of a chunk keeps its number. */
   readonly sequence: number
@@ -83,8 +84,11 @@ export class RowChunk {
     if (this.isSettled[position] !== 0) throw new RangeError(`row ${position} of a chunk of ${this.rows} is not open`)
     this.isSettled[position] = 1
     this.left -= 1
-    const kept = this.lines.indexes.length
-    if (this.left * 4 <= kept && this.left < kept) this.compact()
+    const { bytes, indexes } = this.lines
+    if (this.left * 4 > indexes.length) return
+    this.compact()
+    // A row is settled after its process has got the chunk: nobody reads these bytes any more.
+    free(bytes)
   }
 
   /** A chunk of what is left, to be given to another process; `undefined` when that is nothing. */

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import { systemError } from "effect/PlatformError"
+import { type PlatformError, systemError } from "effect/PlatformError"
 import * as Pull from "effect/Pull"
 import type { Scope } from "effect/Scope"
 import * as Stdio from "effect/Stdio"
@@ -30,34 +30,28 @@ export interface LineReader {
 }
 
 /** Bytes read at once; also how much of the event loop's time a run takes at once. */
-const CHUNK = 64 * 1024
+const CHUNK = 256 * 1024
 
 /** Opens an input. It is read as `take` and `fill` ask for it, and closed with the scope. */
 export const open = (
   input: InputFile,
   lineLimit?: number
-): Effect.Effect<LineReader, never, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
-  Effect.map(Effect.flatMap(bytes(input, CHUNK), Stream.toPull), (pull) => {
+): Effect.Effect<LineReader, BatchError, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
+  Effect.map(chunks(input, CHUNK), ({ next }) => {
     const splitter = new LineSplitter(lineLimit)
-    let chunks: ReadonlyArray<Uint8Array> = []
-    let at = 0
     let last: RawLine | undefined
     let ended = false
 
-    const push = () => {
-      splitter.push(chunks[at++]!)
-      return true
-    }
     const end = () => {
       const first = !ended
       ended = true
       if (first) last = splitter.finish()
       return last !== undefined
     }
-    const pulled = Effect.map(pull, (more) => {
-      chunks = more
-      at = 0
-      return push()
+    const read = Effect.map(next, (chunk) => {
+      if (chunk === undefined) return end()
+      splitter.push(chunk)
+      return true
     })
     const take = () => {
       if (!ended) return splitter.next()
@@ -67,13 +61,7 @@ export const open = (
     }
     return {
       take,
-      fill: Effect.suspend(() =>
-        ended
-          ? Effect.succeed(end())
-          : at < chunks.length
-            ? Effect.sync(push)
-            : Pull.catchDone(pulled, () => Effect.sync(end))
-      ),
+      fill: Effect.suspend(() => (ended ? Effect.succeed(end()) : read)),
       count: () => splitter.count,
       offset: () => splitter.offset
     }
@@ -89,27 +77,55 @@ export const countLines = (
 ): Effect.Effect<number, BatchError, FileSystem.FileSystem | Stdio.Stdio> =>
   Effect.gen(function* () {
     const counter = new LineCounter()
-    yield* Stream.runForEachWhile(yield* bytes(input, COUNT_CHUNK), (chunk) =>
-      Effect.sync(() => {
-        counter.push(chunk)
-        return counter.ended < most
-      })
-    )
+    const { next } = yield* chunks(input, COUNT_CHUNK)
+    while (counter.ended < most) {
+      const chunk = yield* next
+      if (chunk === undefined) break
+      counter.push(chunk)
+    }
     return Math.min(counter.total, most)
-  })
+  }).pipe(Effect.scoped)
 
-const bytes = (input: InputFile, chunkSize: number) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const stdio = yield* Stdio.Stdio
-    const stream =
-      input.kind === "stdin"
-        ? stdio.stdin
-        : input.kind === "file"
-          ? fs.stream(input.path, { chunkSize })
-          : pipeBytes(input.path, chunkSize)
-    return Stream.mapError(stream, inputError(input.path))
-  })
+interface Chunks {
+  /** Gives the next bytes, which are valid until those after them are asked for; `undefined` at the end. */
+  readonly next: Effect.Effect<Uint8Array | undefined, BatchError>
+}
+
+const chunks = (
+  input: InputFile,
+  size: number
+): Effect.Effect<Chunks, BatchError, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
+  input.kind === "file"
+    ? fileChunks(input.path, size)
+    : input.kind === "stdin"
+      ? Effect.flatMap(Stdio.Stdio, ({ stdin }) => streamChunks(input.path, stdin))
+      : streamChunks(input.path, pipeBytes(input.path, size))
+
+/** Into the same room each time: a new one for each chunk would be work for the collector. */
+const fileChunks = Effect.fnUntraced(function* (path: string, size: number) {
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* Effect.mapError(fs.open(path), inputError(path))
+  const room = Buffer.allocUnsafeSlow(size)
+  const next = Effect.mapError(file.read(room), inputError(path)).pipe(
+    Effect.map((read) => (read === 0 ? undefined : room.subarray(0, read)))
+  )
+  return { next }
+})
+
+const streamChunks = Effect.fnUntraced(function* (path: string, bytes: Stream.Stream<Uint8Array, PlatformError>) {
+  const pull = yield* Stream.toPull(Stream.mapError(bytes, inputError(path)))
+  let pulled: ReadonlyArray<Uint8Array> = []
+  let at = 0
+  const more = Pull.catchDone(
+    Effect.map(pull, (next) => {
+      pulled = next
+      at = 0
+      return pulled[at++]
+    }),
+    () => Effect.undefined
+  )
+  return { next: Effect.suspend(() => (at < pulled.length ? Effect.succeed(pulled[at++]) : more)) }
+})
 
 /** `FileSystem` reads at positions, which pipes do not have. */
 const pipeBytes = (path: string, chunkSize: number) =>

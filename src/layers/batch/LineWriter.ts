@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type { Scope } from "effect/Scope"
+import { free } from "../../domain/batch/Bytes.ts"
 import type { BatchError } from "../../services/BatchRunner.ts"
 import type { OutputSink } from "./OutputSink.ts"
 
@@ -20,7 +21,7 @@ export interface LineWriter {
 
 /** The writer of a file. */
 export interface FileWriter extends LineWriter {
-  /** Queues whole lines, with their line ends. */
+  /** Queues whole lines, with their line ends. Their memory is the writer's from now on, which gives it back. */
   readonly appendLines: (lines: Uint8Array) => void
 }
 
@@ -28,6 +29,9 @@ export interface FileWriter extends LineWriter {
 const BATCH = 64 * 1024
 /** How long a line waits for more to be written with. */
 const INTERVAL = "20 millis"
+
+/** Pieces are brought together in a room of this size that is used again: new ones would be work for the collector. */
+const ROOM = 1024 * 1024
 
 /**
  * Starts a writer, to be ended with the scope.
@@ -72,12 +76,25 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Fil
       return taken
     }
 
-    const takeAll = (): Buffer => {
-      if (pieces.length === 0) return takeLines()
+    const takeAll = (): Uint8Array => {
       if (lines.length > 0) pieces.push(takeLines())
-      const taken = Buffer.concat(pieces)
+      const taken = pieces
       pieces = []
-      return taken
+      return taken.length === 1 ? taken[0]! : together(taken)
+    }
+
+    let room: Buffer | undefined
+    const together = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+      const length = parts.reduce((sum, part) => sum + part.length, 0)
+      if (length > ROOM) return Buffer.concat(parts)
+      room ??= Buffer.allocUnsafeSlow(ROOM)
+      let at = 0
+      for (const part of parts) {
+        room.set(part, at)
+        at += part.length
+        free(part)
+      }
+      return room.subarray(0, length)
     }
 
     const write = Effect.suspend(() => {
@@ -90,6 +107,7 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Fil
         sink.write(batch),
         Effect.sync(() => {
           writing = 0
+          if (batch.buffer !== room?.buffer) free(batch)
           onWritten()
         })
       )

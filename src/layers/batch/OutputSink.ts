@@ -12,7 +12,7 @@ export interface OutputSink {
   /** Cuts the file to what is to be kept; before the first write. */
   readonly startAt: (at: OpenAt) => Effect.Effect<void, BatchError>
   /** Writes whole lines: either all of them, or it fails, and then the last one there is still whole where possible. */
-  readonly write: (lines: Buffer) => Effect.Effect<void, BatchError>
+  readonly write: (lines: Uint8Array) => Effect.Effect<void, BatchError>
   /** Waits until what was written is on the disk. */
   readonly sync: Effect.Effect<void, BatchError>
 }
@@ -37,7 +37,7 @@ const openFile = Effect.fnUntraced(function* (output: OutputFile, toError: (erro
   let length = 0
 
   /** Writes all, in as many pieces as the system takes; keeps count, so that a failure leaves no part of a line. */
-  const writeAll = (bytes: Buffer): Effect.Effect<void, PlatformError> =>
+  const writeAll = (bytes: Uint8Array): Effect.Effect<void, PlatformError> =>
     Effect.gen(function* () {
       let written = 0
       while (written < bytes.length) {
@@ -47,7 +47,7 @@ const openFile = Effect.fnUntraced(function* (output: OutputFile, toError: (erro
       length += written
     })
 
-  const cutOff = (bytes: Buffer, written: number) => {
+  const cutOff = (bytes: Uint8Array, written: number) => {
     const whole = bytes.subarray(0, written).lastIndexOf(LF) + 1
     // When this fails too, the next run finds the torn line and repairs it.
     return output.kind === "file" && whole < written ? Effect.ignore(file.truncate(length + whole)) : Effect.void
@@ -65,7 +65,7 @@ const openFile = Effect.fnUntraced(function* (output: OutputFile, toError: (erro
     Effect.uninterruptible(Effect.mapError(effect, toError))
   return {
     startAt: (at: OpenAt) => settle(startAt(at)),
-    write: (lines: Buffer) => settle(writeAll(lines)),
+    write: (lines: Uint8Array) => settle(writeAll(lines)),
     sync: output.kind === "file" ? settle(file.sync) : Effect.void
   }
 })

@@ -28,6 +28,8 @@ describe("ChunkOrder", () => {
         const expected = sizes.flatMap((_, at) => (at <= through ? Array(came[at]!).fill(`${at}`) : []))
         assert.deepStrictEqual(written, expected)
         assert.strictEqual(order.held, came.reduce((sum, n) => sum + n, 0) - written.length)
+        const all = sizes.flatMap((_, at) => Array(came[at]!).fill(`${at}`)).join("").length
+        assert.strictEqual(order.bytes, all - written.join("").length)
       }
       assert.deepStrictEqual(written, pieces.map(String))
     }

@@ -1,10 +1,20 @@
 /** A process that sends rows, as its parent sees it. */
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
+import { Socket } from "node:net"
 import { NOTHING_DONE, type TallyCounts } from "../../../domain/batch/Tally.ts"
 import { type EndpointCounts, ended } from "../../../domain/genai/MergeStats.ts"
-import { howEnded, whenGone } from "../../processes/ProcessEnd.ts"
+import { howEnded } from "../../processes/ProcessEnd.ts"
 import { Hand } from "./Dealer.ts"
-import { CHILD_ARGUMENT, type ChildMessage, isChildMessage, type ParentMessage } from "./Messages.ts"
+import * as Frames from "./Frames.ts"
+import {
+  CHILD_ARGUMENT,
+  type ChildMessage,
+  childMessageOf,
+  FROM_PARENT,
+  frameOf,
+  type ParentMessage,
+  TO_PARENT
+} from "./Messages.ts"
 
 export interface ChildEvents {
   readonly onMessage: (child: Child, message: ChildMessage) => void
@@ -26,21 +36,27 @@ export class Child {
   death = ""
 
   private readonly process: ChildProcess
+  private readonly rows: Socket | undefined
   private readonly events: ChildEvents
 
   constructor(script: string, share: number, endpoints: ReadonlyArray<EndpointCounts>, events: ChildEvents) {
     this.share = share
     this.endpoints = endpoints
     this.events = events
-    this.process = fork(script, [CHILD_ARGUMENT], {
-      serialization: "advanced",
+    this.process = spawn(process.execPath, [...process.execArgv, script, CHILD_ARGUMENT], {
       // Standard output may have the results for itself.
-      stdio: ["ignore", "ignore", "inherit", "ipc"]
+      stdio: ["ignore", "ignore", "inherit", "pipe", "pipe"]
     })
-    this.process.on("message", (message) => {
-      if (isChildMessage(message)) events.onMessage(this, message)
-    })
-    whenGone(this.process, () => this.end())
+    this.rows = this.pipe(FROM_PARENT)
+    const results = this.pipe(TO_PARENT)
+    if (results !== undefined) {
+      Frames.read(results, (frame) => {
+        const message = childMessageOf(frame)
+        if (message !== undefined) events.onMessage(this, message)
+      })
+    }
+    // Comes after the ends of the pipes, and so after all that it has sent.
+    this.process.once("close", () => this.end())
     this.process.on("error", (error) => {
       if (this.process.pid === undefined) this.end(error.message)
     })
@@ -48,11 +64,20 @@ export class Child {
 
   /** What it does not get because it is gone, it need not get. */
   send(message: ParentMessage): void {
-    if (this.process.connected) this.process.send(message, undefined, undefined, () => {})
+    if (this.rows?.writable) Frames.write(this.rows, frameOf(message))
   }
 
   kill(): void {
     if (this.state !== "ended") this.process.kill("SIGKILL")
+  }
+
+  /** `undefined` when the process could not be started. */
+  private pipe(at: number): Socket | undefined {
+    const pipe = this.process.stdio?.[at]
+    if (!(pipe instanceof Socket)) return undefined
+    // When nothing can be read or written any more, the end of the process says why.
+    pipe.on("error", () => {})
+    return pipe
   }
 
   private end(why = howEnded(this.process)): void {

@@ -14,8 +14,6 @@ const environment = Layer.mergeAll(ParentChannel.layer, UndiciTransport.layer, L
 export const childMain = (): void => {
   // A terminal sends Ctrl-C to all of its processes: what to do about it is the parent's to say.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {})
-  // Nobody is left to take the results: what is in flight is cut off, and is done by a later run.
-  process.once("disconnect", () => process.exit(1))
   Effect.runCallback(Effect.provide(childRun, environment), {
     onExit: (exit) => {
       if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)

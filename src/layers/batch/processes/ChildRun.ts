@@ -111,6 +111,5 @@ export const childRun = Effect.gen(function* () {
   yield* Fiber.join(main)
   collector.flush()
   yield* tellStats
-  parent.send({ _tag: "Ended" })
-  yield* parent.flushed
+  yield* parent.end({ _tag: "Ended" })
 }).pipe(Effect.scoped)

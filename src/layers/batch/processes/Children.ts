@@ -71,9 +71,9 @@ export class Children {
     return this.isStopping || this.returned.length > 0 ? undefined : neediest(this.ready)
   }
 
-  /** Bytes of the rows that are not settled, about. */
+  /** Bytes of the rows that are not settled, and of the results that wait for others; about. */
   get bytes(): number {
-    return this.all.reduce((sum, child) => sum + child.hand.bytes, 0)
+    return this.all.reduce((sum, child) => sum + child.hand.bytes, this.order?.bytes ?? 0)
   }
 
   /** Gives the next rows of the input to a process. */

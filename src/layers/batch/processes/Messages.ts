@@ -6,9 +6,14 @@ import type { SentConfig } from "../../../domain/config/SentConfig.ts"
 import type { EndpointCounts } from "../../../domain/genai/MergeStats.ts"
 import type { BatchOptions } from "../../../services/BatchRunner.ts"
 import type { Amounts, Spent } from "../../genai/Spending.ts"
+import type { Frame } from "./Frames.ts"
 
 /** The first argument of a process that sends rows for another one; nothing that users type. */
 export const CHILD_ARGUMENT = "--send-rows-for-parent"
+
+/** The ends of the two pipes in a child, one for each direction. */
+export const FROM_PARENT = 3
+export const TO_PARENT = 4
 
 /** First of all. */
 export interface Start {
@@ -83,9 +88,39 @@ const PARENT_TAGS: ReadonlySet<unknown> = new Set<ParentMessage["_tag"]>([
   "Abandon"
 ])
 
+const NO_BYTES = new Uint8Array(0)
+
+/** Many bytes go beside the rest of a message, where nothing has to copy them. */
+export const frameOf = (message: ParentMessage | ChildMessage): Frame => {
+  switch (message._tag) {
+    case "Rows": {
+      const { lines } = message
+      return { head: { ...message, lines: { ...lines, bytes: NO_BYTES } }, body: [lines.bytes, NO_BYTES] }
+    }
+    case "Results": {
+      const { errors, save } = message
+      return { head: { ...message, save: NO_BYTES, errors: NO_BYTES }, body: [save, errors] }
+    }
+    default:
+      return { head: message, body: [NO_BYTES, NO_BYTES] }
+  }
+}
+
+/** The message that a child made this frame of; `undefined` when it is none. */
+export const childMessageOf = ({ body: [save, errors], head }: Frame): ChildMessage | undefined => {
+  if (!isChildMessage(head)) return undefined
+  return head._tag === "Results" ? { ...head, save, errors } : head
+}
+
+/** The message that the parent made this frame of; `undefined` when it is none. */
+export const parentMessageOf = ({ body: [bytes], head }: Frame): ParentMessage | undefined => {
+  if (!isParentMessage(head)) return undefined
+  return head._tag === "Rows" ? { ...head, lines: { ...head.lines, bytes: bytes } } : head
+}
+
 const tagOf = (message: unknown): unknown =>
   typeof message === "object" && message !== null && "_tag" in message ? message._tag : undefined
 
-/** By its tag alone: at the other end is this very program, and nobody else has the channel. */
-export const isChildMessage = (message: unknown): message is ChildMessage => CHILD_TAGS.has(tagOf(message))
-export const isParentMessage = (message: unknown): message is ParentMessage => PARENT_TAGS.has(tagOf(message))
+/** By its tag alone: at the other end is this very program, and nobody else has the pipe. */
+const isChildMessage = (message: unknown): message is ChildMessage => CHILD_TAGS.has(tagOf(message))
+const isParentMessage = (message: unknown): message is ParentMessage => PARENT_TAGS.has(tagOf(message))

@@ -1,8 +1,10 @@
 /** The parent, as a child sees it. */
+import { Socket, type SocketConstructorOpts } from "node:net"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type ChildMessage, isParentMessage, type ParentMessage } from "./Messages.ts"
+import * as Frames from "./Frames.ts"
+import { type ChildMessage, FROM_PARENT, frameOf, type ParentMessage, parentMessageOf, TO_PARENT } from "./Messages.ts"
 
 export class ParentChannel extends Context.Service<
   ParentChannel,
@@ -10,30 +12,38 @@ export class ParentChannel extends Context.Service<
     /** Has the listener called with each message, from the first one on. One listener. */
     readonly listen: (listener: (message: ParentMessage) => void) => void
     readonly send: (message: ChildMessage) => void
-    /** Waits until all that was sent has left this process. */
-    readonly flushed: Effect.Effect<void>
+    /** Sends the last message, and waits until it has left this process. */
+    readonly end: (message: ChildMessage) => Effect.Effect<void>
   }
 >()("genai-dispatcher/layers/batch/processes/ParentChannel") {}
 
-/** The channel that `fork` has opened. A process without one dies: it was started by nobody who could want it. */
+/** The pipes that the parent has opened. A process without them dies: it was started by nobody who could want it. */
 export const layer: Layer.Layer<ParentChannel> = Layer.effect(
   ParentChannel,
   Effect.sync(() => {
-    if (process.send === undefined)
-      throw new Error("This command is for genai-dispatcher itself: it starts it when it needs it.")
-    const send = process.send.bind(process)
+    const from = open({ fd: FROM_PARENT, readable: true, writable: false })
+    const to = open({ fd: TO_PARENT, readable: false, writable: true })
+    // Nobody is left to take the results: what is in flight is cut off, and is done by a later run.
+    for (const pipe of [from, to]) {
+      pipe.on("error", () => process.exit(1))
+      pipe.once("close", () => process.exit(1))
+    }
     return ParentChannel.of({
-      listen: (listener) => {
-        process.on("message", (message) => {
-          if (isParentMessage(message)) listener(message)
-        })
-      },
-      // A parent that is gone is noticed by the end of the channel.
-      send: (message) => void send(message, undefined, undefined, () => {}),
-      flushed: Effect.callback<void>((resume) => {
-        // Messages leave in their order.
-        send({ _tag: "Flushed" }, undefined, undefined, () => resume(Effect.void))
-      })
+      listen: (listener) =>
+        Frames.read(from, (frame) => {
+          const message = parentMessageOf(frame)
+          if (message !== undefined) listener(message)
+        }),
+      send: (message) => Frames.write(to, frameOf(message)),
+      end: (message) => Effect.callback<void>((resume) => Frames.write(to, frameOf(message), () => resume(Effect.void)))
     })
   })
 )
+
+const open = (options: SocketConstructorOpts): Socket => {
+  try {
+    return new Socket(options)
+  } catch (cause) {
+    throw new Error("This command is for genai-dispatcher itself: it starts it when it needs it.", { cause })
+  }
+}
