@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import type { Measurement } from "./Benchmark.ts"
 import { withFolder } from "./Folder.ts"
 import { measureProcess, type ProcessOptions } from "./Measure.ts"
-import { leastWithin, mostWithin } from "./Windows.ts"
+import { fullest, leastWithin } from "./Windows.ts"
 
 export interface Call {
   /** When its head was written to the socket, in milliseconds of the machine's monotonic clock. */
@@ -69,10 +69,12 @@ export const pacing = (calls: ReadonlyArray<Call>, limitPerSecond: number): Read
   const added = steady.map(({ endedAt, sentAt, tookMs }, at) => late[at]! + endedAt - sentAt - tookMs)
   late.sort((a, b) => a - b)
   added.sort((a, b) => a - b)
+  const { count, from } = fullest(times, 1_000)
   return {
     sent: calls.length,
     rateOfLimit: ((calls.length - 1) * 1_000) / (times.at(-1)! - start) / limitPerSecond,
-    fullestSecondOfLimit: mostWithin(times, 1_000) / limitPerSecond,
+    fullestSecondOfLimit: count / limitPerSecond,
+    fullestSecondStartsAtMs: from - start,
     emptiestSecondOfLimit: leastWithin(times.slice(calls.length - steady.length), 1_000) / limitPerSecond,
     p99LateMs: quantile(late, 0.99),
     p50AddedMs: quantile(added, 0.5),

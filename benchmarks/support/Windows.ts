@@ -1,13 +1,21 @@
 /** How many of some times, in order, there are in windows of a length, wherever these start. */
 
-export const mostWithin = (times: ReadonlyArray<number>, windowMs: number): number => {
+/** The fullest: how many, and the time at which it starts. */
+export const fullest = (
+  times: ReadonlyArray<number>,
+  windowMs: number
+): { readonly count: number; readonly from: number } => {
   let first = 0
-  let most = 0
+  let count = 0
+  let from = Number.NaN
   for (let last = 0; last < times.length; last++) {
     while (times[last]! - times[first]! >= windowMs) first++
-    most = Math.max(most, last - first + 1)
+    if (last - first + 1 > count) {
+      count = last - first + 1
+      from = times[first]!
+    }
   }
-  return most
+  return { count, from }
 }
 
 /** Of the windows that end before the last time does. */

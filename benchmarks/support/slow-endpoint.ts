@@ -9,7 +9,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { requestReader } from "./RequestReader.ts"
 import type { EndpointFacts } from "./Tool.ts"
-import { mostWithin } from "./Windows.ts"
+import { fullest } from "./Windows.ts"
 
 const from = Number(process.argv[2])
 const to = Number(process.argv[3])
@@ -48,7 +48,7 @@ const facts = (): EndpointFacts => {
   const { system, user } = process.cpuUsage(cpuAtFirst)
   return {
     received: arrivals.length,
-    mostInASecond: mostWithin(arrivals, 1_000),
+    mostInASecond: fullest(arrivals, 1_000).count,
     coreShare: (user + system) / 1_000 / (performance.now() - (arrivals[0] ?? 0)),
     p99LoopDelayMs: loopDelay.percentile(99) / 1e6
   }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { type Call, pacing } from "../../benchmarks/support/Calls.ts"
 import { requestReader } from "../../benchmarks/support/RequestReader.ts"
-import { leastWithin, mostWithin } from "../../benchmarks/support/Windows.ts"
+import { fullest, leastWithin } from "../../benchmarks/support/Windows.ts"
 
 /** Calls at 100 a second for 10 s, each of which takes 50 ms at the endpoint. */
 const even = (change: (call: Call, at: number) => Call = (call) => call): ReadonlyArray<Call> =>
@@ -21,7 +21,9 @@ describe("windows", () => {
   it.prop("hold as many as counting says", [times], ([unsorted]) => {
     const all = unsorted.toSorted((a, b) => a - b)
     const within = (start: number) => all.filter((time) => time >= start && time < start + 50).length
-    assert.strictEqual(mostWithin(all, 50), Math.max(0, ...all.map(within)))
+    const { count, from } = fullest(all, 50)
+    assert.strictEqual(count, Math.max(0, ...all.map(within)))
+    if (all.length > 0) assert.strictEqual(within(from), count)
     const least = leastWithin(all, 50)
     for (const start of all) {
       const after = all.filter((time) => time > start && time <= start + 50).length
@@ -45,6 +47,7 @@ describe("the pacing of calls", () => {
   it("shows a burst in one second, wherever it starts, though the rate is kept", () => {
     const figure = figuresOf(even((call, at) => (at >= 555 && at < 560 ? { ...call, sentAt: 5_000 + 5_550 } : call)))
     assert.strictEqual(figure("fullestSecondOfLimit"), 1.04)
+    assert.closeTo(figure("fullestSecondStartsAtMs"), 4_560, 1e-6)
     assert.closeTo(figure("rateOfLimit"), 1, 1e-9)
   })
 
