@@ -44,4 +44,7 @@ export const make: Effect.Effect<JobIds> = Effect.gen(function* () {
   return { next: Effect.sync(next) }
 })
 
+/** Whether it looks like one; the job may be forgotten. */
+export const isJobId = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, "0")

@@ -19,7 +19,7 @@ import { type Created, JobStore, type JobStoreError } from "../../services/JobSt
 import { Jobs, type NewJob } from "../../services/Jobs.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { follow } from "./JobEvents.ts"
-import { conflict, draining, full, hasEnded, noSuchJob, storeProblem } from "./JobProblems.ts"
+import { conflict, draining, full, hasEnded, noPage, noSuchJob, storeProblem } from "./JobProblems.ts"
 import * as JobRunner from "./JobRunner.ts"
 import * as JobStoreHealth from "./JobStoreHealth.ts"
 import { JobWatches } from "./JobWatch.ts"
@@ -143,7 +143,9 @@ export const make = Effect.fnUntraced(function* (
     }),
     get: Effect.fn("Jobs.get")(get),
     list: Effect.fn("Jobs.list")((owner, { before, limit, status }) =>
-      asked(store.list({ owner, before, limit, status }))
+      before === undefined || JobIds.isJobId(before)
+        ? asked(store.list({ owner, before, limit, status }))
+        : Effect.fail(noPage)
     ),
     cancel: Effect.fn("Jobs.cancel")(function* (owner, id) {
       yield* get(owner, id)

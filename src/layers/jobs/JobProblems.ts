@@ -27,6 +27,13 @@ export const noSuchJob = new Problem({
   message: "There is no such job: it never was, or its time to be fetched is over."
 })
 
+/** It would be sorted somewhere, and the page begin anywhere. */
+export const noPage = new Problem({
+  kind: "InvalidRequest",
+  field: "before",
+  message: "before: expected the id of a job, as next of the page before has it."
+})
+
 export const conflict = new Problem({
   kind: "Conflict",
   code: "idempotency_key_reused",

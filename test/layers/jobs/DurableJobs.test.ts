@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Option, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { InvalidRequest, Rejected } from "../../../src/domain/genai/GenAiError.ts"
-import { isEnded, type JobId } from "../../../src/domain/jobs/Job.ts"
+import { isEnded, JobId } from "../../../src/domain/jobs/Job.ts"
 import type { Problem } from "../../../src/domain/server/Problem.ts"
 import { makeMemory } from "../../../src/layers/jobs/MemoryJobStore.ts"
 import type { Jobs } from "../../../src/services/Jobs.ts"
@@ -200,6 +200,20 @@ describe.each(["memory", "SQLite"] as const)("jobs in %s", (place) => {
         for (const { id } of yield* jobs.list("me", { limit: 10 })) yield* ended(jobs, id)
         for (let index = 0; index < 28; index++) yield* ended(jobs, (yield* jobs.submit(job("quick"))).job.id)
         assert.strictEqual((yield* jobs.counts).Completed, 30)
+      })
+    )
+
+    it.effect("gives the page after a job, also when that is forgotten, and none after what is no job's id", () =>
+      Effect.gen(function* () {
+        const { jobs } = yield* instance({ memory: yield* keep() })
+        const made = yield* Effect.forEach(["a", "b", "c"], (text) => jobs.submit(job(text)))
+        const page = (before: string) =>
+          Effect.map(jobs.list("me", { before: JobId.make(before), limit: 9 }), (all) => all.map(({ id }) => id))
+        assert.deepStrictEqual(yield* page(made[2]!.job.id), [made[1]!.job.id, made[0]!.job.id])
+        assert.strictEqual((yield* page("ffffffff-ffff-7fff-8fff-ffffffffffff")).length, 3)
+        for (const text of ["xyz", "", `${made[2]!.job.id} `]) {
+          assert.strictEqual((yield* Effect.flip(page(text))).field, "before")
+        }
       })
     )
 
