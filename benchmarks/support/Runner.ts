@@ -99,7 +99,7 @@ export const runCase = (
   context: unknown
 ): Promise<Measurement> =>
   new Promise((resolve, reject) => {
-    const child = fork(CASE_PROCESS, [pathToFileURL(file).href, name], { execArgv: ["--expose-gc"], detached: true })
+    const child = fork(CASE_PROCESS, [pathToFileURL(file).href, name], { execArgv: [], detached: true })
     const end = () => endGroup(child.pid)
     let measurement: Measurement | undefined
     const seconds = benchmark.timeoutSeconds ?? 600
