@@ -7,9 +7,9 @@ import { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import * as DispatchedGenAiClient from "../genai/DispatchedGenAiClient.ts"
 import * as DurableJobs from "../jobs/DurableJobs.ts"
 import * as JobStoreFromConfig from "../jobs/JobStoreFromConfig.ts"
+import * as Heap from "../processes/Heap.ts"
 import * as Telemetry from "../telemetry/Telemetry.ts"
 import * as UndiciTransport from "../transport/UndiciTransport.ts"
-import * as Heap from "./Heap.ts"
 import * as HttpService from "./HttpService.ts"
 
 export interface AssemblyOptions {
