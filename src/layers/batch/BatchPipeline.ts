@@ -7,7 +7,6 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -29,8 +28,8 @@ import { isDeeper } from "../../domain/JsonText.ts"
 import type { BatchError, BatchOptions } from "../../services/BatchRunner.ts"
 import type { GenAiClient, StartGenerate } from "../../services/GenAiClient.ts"
 import type { InputFile } from "./BatchPaths.ts"
+import * as Feeding from "./Feeding.ts"
 import type { Gate } from "./Gate.ts"
-import * as JournalScan from "./JournalScan.ts"
 import type { LineReader } from "./LineReader.ts"
 import type { LineWriter } from "./LineWriter.ts"
 
@@ -62,11 +61,6 @@ export interface Pipeline {
   readonly abandon: Effect.Effect<void>
 }
 
-/** Rows that are read and not settled hold at most so many bytes of input: 256 MiB. One row may always be read. */
-const MAX_BYTES = 256 * 1024 * 1024
-/** Reading waits while a file's writer is so many characters behind. */
-const MAX_BACKLOG = 1024 * 1024
-
 /** How a row ended. */
 type Ending =
   | { readonly _tag: "Saved"; readonly line: string }
@@ -78,7 +72,7 @@ type Ending =
 interface Admitted {
   /** Position among the rows of this run. */
   readonly number: number
-  /** Length of its line. */
+  /** What it holds: its line, and that of its answer when it may have to wait. */
   readonly bytes: number
 }
 
@@ -111,14 +105,11 @@ export const make = Effect.fnUntraced(function* ({
   })
   yield* Effect.addFinalizer(() => abandon)
   client.room?.watch(() => gate.look())
-  const stopped = yield* Deferred.make<void>()
   const clock = yield* Clock.Clock
   const format = resultFormats[options.outputFormat ?? "own"]
-  const limit = options.limit ?? Number.POSITIVE_INFINITY
   let admittedRows = 0
+  /** Held by rows that are not settled: their own lines, and those of answers that wait for earlier rows. */
   let bytes = 0
-  /** Lines that are admitted or done already; a line that waits for room is not. */
-  let dealtWith = 0
 
   const settle = ({ admitted, ending }: Settled): void => {
     switch (ending._tag) {
@@ -140,11 +131,12 @@ export const make = Effect.fnUntraced(function* ({
   }
   const order = new InOrder<Settled>(settle)
   const end = (admitted: Admitted, ending: Ending): void => {
-    const settled = { admitted, ending }
-    if (!options.ordered) settle(settled)
+    if (!options.ordered) settle({ admitted, ending })
     else {
-      order.put(admitted.number, settled)
-      // Its line may have to wait, but its slot is free.
+      // Its line may have to wait, and takes memory while it does; but its slot is free.
+      const line = ending._tag === "Dropped" ? 0 : ending.line.length
+      bytes += line
+      order.put(admitted.number, { admitted: { ...admitted, bytes: admitted.bytes + line }, ending })
       gate.look()
     }
   }
@@ -172,68 +164,30 @@ export const make = Effect.fnUntraced(function* ({
   }
 
   const hasRoom = (): boolean =>
-    !stopping &&
-    tally.outstanding < options.maxOutstanding &&
-    client.room?.has() !== false &&
-    bytes < MAX_BYTES &&
-    writers.save.backlog() < MAX_BACKLOG &&
-    writers.errors.backlog() < MAX_BACKLOG
+    !stopping && client.room?.has() !== false && Feeding.hasRoom({ tally, writers }, options.maxOutstanding, bytes)
 
-  /** The line that waits for room. */
-  let next: RawLine | undefined
-  /** Deals with the lines at hand, as far as there is room; says why no further. */
-  const pump = (): "full" | "empty" | "limit" | "changed" => {
-    for (;;) {
-      if (next === undefined && reader.count() >= limit) return "limit"
-      next ??= reader.take()
-      if (next === undefined) return "empty"
-      if (journal.where(next.index) === undefined) {
+  const feeding = yield* Feeding.make({
+    ...{ gate, input, journal, reader, tally, verified, writers },
+    limit: options.limit,
+    see: (line) => rows.see(line),
+    deal: (lines) => {
+      for (let line = lines.peek(); line !== undefined; line = lines.peek()) {
         // Only now, with a row at hand: a run that waits at the end of the input has ended reading.
-        if (!hasRoom()) return "full"
-        admit(next)
-      } else if (!verified && JournalScan.differs(journal, next)) {
-        return "changed"
-      } else rows.see(next)
-      next = undefined
-      dealtWith += 1
-    }
-  }
-
-  const feed = Effect.gen(function* () {
-    let pumped = pump()
-    const isOver = () => {
-      pumped = pump()
-      return pumped !== "full"
-    }
-    for (;;) {
-      if (pumped === "full") yield* gate.until(isOver)
-      if (pumped === "changed" && next !== undefined) return yield* JournalScan.changed(input, next)
-      if (pumped === "limit") break
-      if (yield* reader.fill) {
-        pumped = pump()
-        continue
+        if (!hasRoom()) return false
+        admit(line)
+        lines.take()
       }
-      if (reader.count() <= journal.highest) return yield* JournalScan.shorter(input, reader.count(), journal)
-      break
-    }
-    tally.total = dealtWith
-  })
-
-  const run = Effect.gen(function* () {
-    // What was sent is paid for: when the input fails on the way, its answers are still waited for.
-    const fed = yield* Effect.exit(Effect.raceFirst(feed, Deferred.await(stopped)))
-    yield* gate.until(() => tally.outstanding === 0)
-    yield* fed
-    yield* writers.save.end
-    yield* writers.errors.end
-    return dealtWith === tally.total && tally.dropped === 0 ? ("completed" as const) : ("interrupted" as const)
+      return true
+    },
+    isStopping: () => stopping,
+    finish: Effect.void
   })
 
   return {
-    run: Effect.raceAllFirst([run, writers.save.failed, writers.errors.failed]),
+    run: feeding.run,
     stop: Effect.suspend(() => {
       stopping = true
-      return Effect.asVoid(Deferred.succeed(stopped, undefined))
+      return feeding.stop
     }),
     abandon
   }
