@@ -191,9 +191,12 @@ const compare = (store: Store, model: StoreModel) =>
     assert.isAtMost(counts.Pending + counts.Running, MAX_PENDING)
   })
 
-/** A job that has ended never changes again, but for its webhook. */
+/** A job that has ended never changes again, but for its webhook, until it is forgotten: then another may have its id. */
 const keepEnds = (model: StoreModel, ends: Map<JobId, Job>) => {
-  for (const job of model.list({ limit: 1000 })) {
+  const jobs = model.list({ limit: 1000 })
+  const kept = new Set(jobs.map(({ id }) => id))
+  for (const id of ends.keys()) if (!kept.has(id)) ends.delete(id)
+  for (const job of jobs) {
     if (!isEnded(job.status)) continue
     const { webhook: _, ...end } = job
     assert.deepStrictEqual(ends.get(job.id) ?? end, end)
