@@ -1,7 +1,6 @@
 /** Requests that are wrong in any way, to all routes of a service that runs: it answers or hangs up, and goes on. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { temporaryFolder } from "../support/Cli.ts"
 import { dialectSamples, type Fuzzed, fuzzed, otherSamples } from "../support/Fuzz.ts"
 import {
   connection,
@@ -9,8 +8,7 @@ import {
   requestsInFlight,
   sandboxStats,
   send,
-  startSandbox,
-  startService,
+  serviceBefore,
   until,
   worker
 } from "../support/Service.ts"
@@ -54,11 +52,7 @@ describe(`${REQUESTS} requests that are wrong in some way, to all routes`, () =>
     "never get a 500, never break or hang the service, and leave nothing behind",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(["--answer-tokens", "8"])
-        const service = yield* startService({
-          folder,
-          sandbox: sandbox.url,
+        const { sandbox, service } = yield* serviceBefore(["--answer-tokens", "8"], {
           endpoint: { model: "test-model", concurrency: 64 },
           config: { server: { maxBodySize: "64KiB" } }
         })

@@ -62,7 +62,6 @@ describe("200 clients that disconnect in mid-answer", () => {
         const endpoint = (name: string, url: string) => ({ name, kind: "openai", model: name, baseUrl: `${url}/v1` })
         const service = yield* startService({
           folder,
-          sandbox: silent.url,
           config: {
             endpoints: [endpoint("silent", silent.url), endpoint("slow", slow.url), endpoint("large", large.url)]
           }

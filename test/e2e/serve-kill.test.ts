@@ -4,7 +4,15 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { type PostgresServer, startPostgres } from "../layers/jobs/Postgres.ts"
 import { temporaryFolder } from "../support/Cli.ts"
-import { type Running, sandboxStats, send, startSandbox, startService, until } from "../support/Service.ts"
+import {
+  type Running,
+  sandboxStats,
+  send,
+  serviceBefore,
+  startSandbox,
+  startService,
+  until
+} from "../support/Service.ts"
 
 /** How often to kill; `KILLS=20 npx vitest run test/e2e/serve-kill.test.ts` for more. */
 const KILLS = Number(process.env["KILLS"] ?? 2)
@@ -116,11 +124,8 @@ describe("a service that is killed with SIGKILL", () => {
     "in the middle of 500 accepted jobs ends them all after a restart, none twice (%d)",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(SANDBOX)
+        const { again, folder, sandbox, service: first } = yield* serviceBefore(SANDBOX, { endpoint })
         const accepted = new Map<number, string>()
-        const options = { folder, sandbox: sandbox.url, endpoint }
-        const first = yield* startService(options)
         yield* submitAll(() => first.url, accepted)
         // Between where the endpoint is when the last one is accepted, and shortly before the end.
         const { received } = yield* sandboxStats(sandbox)
@@ -128,16 +133,16 @@ describe("a service that is killed with SIGKILL", () => {
         yield* until(Effect.map(sandboxStats(sandbox), (stats) => stats.received >= killAt))
         assert.strictEqual((yield* end(first, "SIGKILL")).signal, "SIGKILL", "it was still running")
 
-        const second = yield* startService(options)
+        const second = yield* again
         yield* allCompleted(second.url)
         yield* assertAllOnce(second.url, accepted)
         const ended = yield* end(second, "SIGTERM")
         assert.strictEqual(ended.code, 0, ended.stderr)
         assertFile(folder("genai-dispatcher.db"))
         // Those whose answer was not yet kept: what ran, and what was just being written.
-        const again = (yield* sandboxStats(sandbox)).received - JOBS
-        assert.isAtLeast(again, 0)
-        assert.isAtMost(again, 3 * CONCURRENCY, "only what was under way at the kill was sent again")
+        const sentAgain = (yield* sandboxStats(sandbox)).received - JOBS
+        assert.isAtLeast(sentAgain, 0)
+        assert.isAtMost(sentAgain, 3 * CONCURRENCY, "only what was under way at the kill was sent again")
       }),
     120_000
   )
@@ -146,25 +151,20 @@ describe("a service that is killed with SIGKILL", () => {
     "again and again while jobs come in: clients that ask again under their keys get each done once (%d)",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(SANDBOX)
+        const { again, folder, service: first } = yield* serviceBefore(SANDBOX, { endpoint })
+        let service = first
         const accepted = new Map<number, string>()
-        const options = { folder, sandbox: sandbox.url, endpoint }
-        let url = ""
-        const submitted = yield* Effect.forkChild(submitAll(() => url, accepted))
+        const submitted = yield* Effect.forkChild(submitAll(() => service.url, accepted))
         for (let kill = 1; kill <= 3; kill++) {
-          const service = yield* startService(options)
-          url = service.url
           const killAt = kill * 100 + Math.floor(Math.random() * 50)
           yield* until(Effect.sync(() => accepted.size >= killAt))
           assert.strictEqual((yield* end(service, "SIGKILL")).signal, "SIGKILL")
+          service = yield* again
         }
-        const last = yield* startService(options)
-        url = last.url
         yield* until(Effect.sync(() => submitted.pollUnsafe() !== undefined))
-        yield* allCompleted(last.url)
-        yield* assertAllOnce(last.url, accepted)
-        assert.strictEqual((yield* end(last, "SIGTERM")).code, 0)
+        yield* allCompleted(service.url)
+        yield* assertAllOnce(service.url, accepted)
+        assert.strictEqual((yield* end(service, "SIGTERM")).code, 0)
         assertFile(folder("genai-dispatcher.db"))
       }),
     120_000
@@ -176,11 +176,9 @@ describe("a service that is told to stop in the middle of 500 jobs", () => {
     "exits with 0, leaves the rest as Pending, and the next start completes them",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(["--latency", "fixed:300ms"])
+        const options = { endpoint, args: ["--grace", "100ms"] }
+        const { again, folder, sandbox, service: first } = yield* serviceBefore(["--latency", "fixed:300ms"], options)
         const accepted = new Map<number, string>()
-        const options = { folder, sandbox: sandbox.url, endpoint, args: ["--grace", "100ms"] }
-        const first = yield* startService(options)
         yield* submitAll(() => first.url, accepted)
         yield* until(Effect.map(sandboxStats(sandbox), (stats) => stats.received >= 100 && stats.inflight > 0))
         const ended = yield* end(first, "SIGTERM")
@@ -192,7 +190,7 @@ describe("a service that is told to stop in the middle of 500 jobs", () => {
         assert.isAbove(count("Completed"), 0)
         assert.include(ended.stdout, `${count("Pending")} jobs left in genai-dispatcher.db for the next start`)
 
-        const second = yield* startService(options)
+        const second = yield* again
         yield* allCompleted(second.url)
         yield* assertAllOnce(second.url, accepted)
         assert.strictEqual((yield* end(second, "SIGTERM")).code, 0)

@@ -2,17 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Agent } from "undici"
-import { temporaryFolder } from "../support/Cli.ts"
-import {
-  type Answer,
-  type Running,
-  sandboxStats,
-  send,
-  startSandbox,
-  startService,
-  until,
-  worker
-} from "../support/Service.ts"
+import { type Answer, type Running, sandboxStats, send, serviceBefore, until, worker } from "../support/Service.ts"
 
 /** As many connections as there are requests: all come at once. */
 const crowd = Effect.acquireRelease(
@@ -50,11 +40,7 @@ describe("2,000 requests at once against 50 slots and a queue of 100", () => {
     "are answered as far as there is room; the others are told when to come again, and then there is room",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(["--latency", "fixed:1500ms"])
-        const service = yield* startService({
-          folder,
-          sandbox: sandbox.url,
+        const { sandbox, service } = yield* serviceBefore(["--latency", "fixed:1500ms"], {
           endpoint: { concurrency: 50, queueCapacity: 100 }
         })
         const agent = yield* crowd
@@ -85,11 +71,7 @@ describe("2,000 requests at once against 50 slots and a queue of 100", () => {
     "are all answered in the end when their clients heed the hint",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(["--latency", "fixed:100ms"])
-        const service = yield* startService({
-          folder,
-          sandbox: sandbox.url,
+        const { sandbox, service } = yield* serviceBefore(["--latency", "fixed:100ms"], {
           endpoint: { concurrency: 50, queueCapacity: 100 }
         })
         const agent = yield* crowd
@@ -115,11 +97,7 @@ describe("more jobs than may wait", () => {
     "are refused with the time to come again, and accepted then; those that were accepted all end",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const sandbox = yield* startSandbox(["--latency", "fixed:200ms"])
-        const service = yield* startService({
-          folder,
-          sandbox: sandbox.url,
+        const { sandbox, service } = yield* serviceBefore(["--latency", "fixed:200ms"], {
           endpoint: { concurrency: 10 },
           config: { server: { jobs: { maxPending: 100 } } }
         })

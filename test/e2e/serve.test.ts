@@ -6,37 +6,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
-import { run, type Started, start, temporaryFolder } from "../support/Cli.ts"
-
-/** Waits for words on one of the streams; they must not have been said before the call. */
-const says = ({ child }: Started, stream: "stderr" | "stdout", words: RegExp) =>
-  Effect.callback<RegExpExecArray>((resume) => {
-    let said = ""
-    const listen = (chunk: Buffer) => {
-      said += chunk.toString()
-      const found = words.exec(said)
-      if (found !== null) resume(Effect.succeed(found))
-    }
-    child[stream]?.on("data", listen)
-    return Effect.sync(() => void child[stream]?.off("data", listen))
-  })
-
-const until = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
-  Effect.flatMap(condition, (met) => (met ? Effect.void : Effect.delay(until(condition), "5 millis")))
+import { run, says, temporaryFolder, until } from "../support/Cli.ts"
+import { serve } from "../support/Service.ts"
 
 const inflight = (sandbox: Sandbox["Service"], count: number) =>
   until(Effect.map(sandbox.stats, (stats) => stats.inflight === count))
-
-/** Starts the service and waits for its start screen; gives its URL. */
-const serve = Effect.fnUntraced(function* (
-  args: ReadonlyArray<string>,
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> }
-) {
-  const started = yield* start(["serve", "--port", "0", "--request-log", "none", ...args], options)
-  const ended = Effect.flatMap(started.finished, ({ code, stderr }) => Effect.die(`ended with ${code}: ${stderr}`))
-  const [, url = ""] = yield* Effect.raceFirst(says(started, "stdout", /serves on (http:\S+?),[\s\S]*Ctrl-C/), ended)
-  return { ...started, url }
-})
 
 interface Answer {
   readonly status: number
@@ -76,7 +50,7 @@ describe("SIGTERM", () => {
         assert.strictEqual((yield* request(`${service.url}/health/ready`)).status, 200)
         const answer = yield* Effect.forkChild(chat(service.url))
         yield* inflight(sandbox, 1)
-        const stopping = yield* Effect.forkChild(says(service, "stderr", /stopping: .*\n/), { startImmediately: true })
+        const stopping = yield* Effect.forkChild(says(service, /stopping: .*\n/, "stderr"), { startImmediately: true })
         service.child.kill(signal)
         const [line] = yield* Fiber.join(stopping)
         assert.match(line, /^stopping: 1 request in flight, up to 30s; Ctrl-C again to stop at once\n$/)
@@ -121,7 +95,7 @@ describe("SIGTERM", () => {
       const service = yield* serve(["--endpoint", `${sandbox.url},model=m`], { cwd: folder() })
       const answer = yield* Effect.forkChild(Effect.exit(chat(service.url)))
       yield* inflight(sandbox, 1)
-      const stopping = yield* Effect.forkChild(says(service, "stderr", /stopping:/), { startImmediately: true })
+      const stopping = yield* Effect.forkChild(says(service, /stopping:/, "stderr"), { startImmediately: true })
       service.child.kill("SIGTERM")
       yield* Fiber.join(stopping)
       // Signals that follow each other closely are one that came on two ways: so, again until it counts.

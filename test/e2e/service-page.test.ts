@@ -11,9 +11,8 @@ import { ApiKeyFile, JobsFile, ServerFile, TelemetryFile, WebhooksFile } from ".
 import { signatureHeaders } from "../../src/domain/jobs/WebhookSignature.ts"
 import { statuses } from "../../src/domain/server/Problem.ts"
 import { loadServerCase } from "../layers/config/harness.ts"
-import { start, temporaryFolder } from "../support/Cli.ts"
+import { saysBeforeEnd, start, temporaryFolder } from "../support/Cli.ts"
 import { blocks, type Command, differences, differencesOfText, transcript } from "../support/Markdown.ts"
-import { saidBeforeEnd } from "../support/Serve.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 const PAGE = readFileSync(join(ROOT, "docs/service.md"), "utf8")
@@ -48,10 +47,10 @@ class Started extends Context.Service<
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const sandbox = yield* start(argumentsOf("sandbox"))
-      const [, sandboxPort] = yield* saidBeforeEnd(sandbox, /listening on http:\/\/127\.0\.0\.1:(\d+)/)
+      const [, sandboxPort] = yield* saysBeforeEnd(sandbox, /listening on http:\/\/127\.0\.0\.1:(\d+)/)
       writeFileSync(folder("dispatcher.yaml"), quickStart.replaceAll(":8081/", `:${sandboxPort}/`))
       const service = yield* start(argumentsOf("serve"), { cwd: folder() })
-      const [, url = ""] = yield* saidBeforeEnd(service, /serves on (http:\S+?),[\s\S]*Ctrl-C/)
+      const [, url = ""] = yield* saysBeforeEnd(service, /serves on (http:\S+?),[\s\S]*Ctrl-C/)
       // What the page calls genai-dispatcher.
       mkdirSync(folder("bin"))
       const command = `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`

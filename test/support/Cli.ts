@@ -82,3 +82,31 @@ export const temporaryFolder = Effect.map(
     (...names: ReadonlyArray<string>): string =>
       join(folder, ...names)
 )
+
+/** Waits for words of a process; they must not have been said before the call. */
+export const says = (
+  { child }: Started,
+  words: RegExp,
+  stream: "stderr" | "stdout" = "stdout"
+): Effect.Effect<RegExpExecArray> =>
+  Effect.callback((resume) => {
+    let said = ""
+    const listen = (chunk: Buffer) => {
+      said += chunk.toString()
+      const found = words.exec(said)
+      if (found !== null) resume(Effect.succeed(found))
+    }
+    child[stream]?.on("data", listen)
+    return Effect.sync(() => void child[stream]?.off("data", listen))
+  })
+
+/** The same; a process that ends before is a failed test. */
+export const saysBeforeEnd = (started: Started, words: RegExp): Effect.Effect<RegExpExecArray> =>
+  Effect.raceFirst(
+    says(started, words),
+    Effect.flatMap(started.finished, ({ code, stderr }) => Effect.die(new Error(`ended with ${code}: ${stderr}`)))
+  )
+
+/** Looks again and again until it is so. */
+export const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+  Effect.flatMap(condition, (met) => (met ? Effect.void : Effect.delay(until(condition), "10 millis")))

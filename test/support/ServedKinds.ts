@@ -6,8 +6,9 @@ import type { SandboxInput } from "../../src/domain/sandbox/SandboxOptions.ts"
 import { hashKey } from "../../src/domain/server/KeyRing.ts"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
+import { temporaryFolder } from "./Cli.ts"
 import { type Said, type Sdk, sdks, type Told } from "./Sdks.ts"
-import { serve } from "./Serve.ts"
+import { startService } from "./Service.ts"
 
 export const kinds = ["openai", "azure", "gemini", "vertex", "anthropic", "cloudflare", "raw"] as const
 export type Kind = (typeof kinds)[number]
@@ -119,7 +120,8 @@ export class Served extends Context.Service<
         endpoints,
         server: { apiKeys: keys }
       }
-      const { url } = yield* serve(config, { env: { UPSTREAM_KEY: "upstream-key" } })
+      const folder = yield* temporaryFolder
+      const { url } = yield* startService({ folder, config, env: { UPSTREAM_KEY: "upstream-key" } })
       const patient = yield* Effect.forEach(sdks, (sdk) => askTwice(sdk, url), { concurrency: "unbounded" })
       return { url, sandboxes, limited, patient }
     })

@@ -4,20 +4,9 @@ import { connect, type Socket } from "node:net"
 import { Effect } from "effect"
 import { Agent, request } from "undici"
 import type { SandboxStats } from "../../src/domain/sandbox/SandboxStats.ts"
-import { type Started, start } from "./Cli.ts"
+import { type Started, type StartOptions, saysBeforeEnd, start, temporaryFolder } from "./Cli.ts"
 
-/** Waits for words on standard output; they must not have been said before the call. */
-const says = ({ child }: Started, words: RegExp) =>
-  Effect.callback<RegExpExecArray>((resume) => {
-    let said = ""
-    const listen = (chunk: Buffer) => {
-      said += chunk.toString()
-      const found = words.exec(said)
-      if (found !== null) resume(Effect.succeed(found))
-    }
-    child.stdout?.on("data", listen)
-    return Effect.sync(() => void child.stdout?.off("data", listen))
-  })
+export { until } from "./Cli.ts"
 
 export interface Running extends Started {
   /** Such as `http://127.0.0.1:8080`. */
@@ -27,8 +16,7 @@ export interface Running extends Started {
 }
 
 const running = Effect.fnUntraced(function* (started: Started, words: RegExp) {
-  const ended = Effect.flatMap(started.finished, ({ code, stderr }) => Effect.die(`ended with ${code}: ${stderr}`))
-  const [, url = ""] = yield* Effect.raceFirst(says(started, words), ended)
+  const [, url = ""] = yield* saysBeforeEnd(started, words)
   const running: Running = { ...started, url, port: Number(new URL(url).port), pid: started.child.pid ?? 0 }
   return running
 })
@@ -38,11 +26,17 @@ export const startSandbox = (args: ReadonlyArray<string>) =>
     running(started, /listening on (http:\/\/[^/\s]+)/)
   )
 
+/** Starts the service on any free port, and waits for its start screen. */
+export const serve = (args: ReadonlyArray<string>, options: StartOptions) =>
+  Effect.flatMap(start(["serve", "--port", "0", "--request-log", "none", ...args], options), (started) =>
+    running(started, /serves on (http:\S+?),[\s\S]*Ctrl-C/)
+  )
+
 export interface ServiceOptions {
   /** The folder that it works in: the file of jobs is there. */
   readonly folder: (name: string) => string
-  /** The sandbox behind it. */
-  readonly sandbox: string
+  /** The sandbox behind it. Default: none, the endpoints are in `config`. */
+  readonly sandbox?: string
   /** Fields of the endpoint. */
   readonly endpoint?: Readonly<Record<string, unknown>>
   /** Sections of the config file. */
@@ -53,22 +47,26 @@ export interface ServiceOptions {
   readonly name?: string
 }
 
-/** Starts the service and waits until it says where it is. */
+/** Starts the service with a config file. */
 export const startService = (options: ServiceOptions) =>
   Effect.suspend(() => {
-    const { args = [], env = {}, folder, name = "dispatcher.json" } = options
-    const endpoint = { name: "east", kind: "openai", baseUrl: `${options.sandbox}/v1`, model: "m", ...options.endpoint }
+    const { args = [], env = {}, folder, name = "dispatcher.json", sandbox } = options
+    const endpoint = { name: "east", kind: "openai", baseUrl: `${sandbox}/v1`, model: "m", ...options.endpoint }
     // JSON is YAML.
     writeFileSync(folder(name), JSON.stringify({ endpoints: [endpoint], ...options.config }))
-    const started = start(["serve", "--config", folder(name), "--port", "0", "--request-log", "none", ...args], {
-      cwd: folder(""),
-      env
-    })
-    return Effect.flatMap(started, (started) => running(started, /serves on (http:\S+?),[\s\S]*Ctrl-C/))
+    return serve(["--config", folder(name), ...args], { cwd: folder(""), env })
   })
 
-export const until = <E>(condition: Effect.Effect<boolean, E>): Effect.Effect<void, E> =>
-  Effect.flatMap(condition, (met) => (met ? Effect.void : Effect.delay(until(condition), "20 millis")))
+/** A service in a folder of its own, before a sandbox of its own; `again` starts another with all that, once it has ended. */
+export const serviceBefore = Effect.fnUntraced(function* (
+  sandboxArgs: ReadonlyArray<string>,
+  options: Omit<ServiceOptions, "folder" | "sandbox"> = {}
+) {
+  const folder = yield* temporaryFolder
+  const sandbox = yield* startSandbox(sandboxArgs)
+  const again = startService({ ...options, folder, sandbox: sandbox.url })
+  return { folder, sandbox, service: yield* again, again }
+})
 
 /** Connections enough for any test, and answers that may take their time. */
 const agent = new Agent({ connections: 64, pipelining: 1, headersTimeout: 120_000 })
