@@ -10,6 +10,7 @@ import { makeSelector } from "../../domain/dispatch/Selection.ts"
 import type { Dispatcher, DispatcherOptions, Handler, LaneOptions, PoolOptions } from "../../services/Dispatcher.ts"
 import { Affinity } from "./Affinity.ts"
 import { makeLane } from "./Lane.ts"
+import { LaneChoice } from "./LaneChoice.ts"
 import { priorityGroups, settle } from "./Options.ts"
 import { Pool } from "./Pool.ts"
 import { Throttle } from "./Throttle.ts"
@@ -38,9 +39,15 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
       measuresLatency: settings.policy === "p2c-ewma"
     })
   )
-  const selector = makeSelector(settings.policy, lanes, () => random.nextDoubleUnsafe(), priorityGroups(settings.lanes))
-  const affinity = settings.affinity === undefined ? undefined : new Affinity(settings.affinity, yield* Clock.Clock)
-  const pool = new Pool(settings, lanes, selector, affinity)
+  const groups = priorityGroups(settings.lanes)
+  const choice = new LaneChoice({
+    lanes,
+    selector: makeSelector(settings.policy, lanes, () => random.nextDoubleUnsafe(), groups),
+    groups,
+    affinity: settings.affinity && new Affinity(settings.affinity, yield* Clock.Clock),
+    onUnavailable: settings.affinity?.onUnavailable
+  })
+  const pool = new Pool(settings, lanes, choice)
   yield* Effect.addFinalizer(() => Effect.sync(() => pool.close()))
   for (const lane of lanes) yield* Effect.forkScoped(lane.keepLimits, { startImmediately: true })
   return {

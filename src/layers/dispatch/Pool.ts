@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { DeadlineExceeded, DispatchError, Draining, NoWorker, QueueFull } from "../../domain/dispatch/DispatchError.ts"
-import { type Selector, type Tier, tierOf } from "../../domain/dispatch/Selection.ts"
 import type {
   Begun,
   DispatcherMetrics,
@@ -14,31 +13,20 @@ import type {
   SubmitOptions,
   WorkerControl
 } from "../../services/Dispatcher.ts"
-import type { Affinity } from "./Affinity.ts"
-import { Exclusions, type Remaining } from "./Exclusions.ts"
 import { Job } from "./Job.ts"
 import type { Lane, LaneListener } from "./Lane.ts"
-import { priorityGroups, type Settings } from "./Options.ts"
+import { type LaneChoice, NOBODY } from "./LaneChoice.ts"
+import type { Settings } from "./Options.ts"
 import type { ActualUnits } from "./Throttle.ts"
 import { mayGoTo, WaitingLines } from "./WaitingLines.ts"
 import { WakeList } from "./WakeList.ts"
-
-/** Which lanes a job may go to, and how gladly; see `Selection`. */
-type Tiers = (index: number) => Tier
 
 /** Its changes of state are synchronous steps, so that no two of them can interleave. */
 export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private readonly settings: Settings<Request, Response, Error>
   private readonly lanes: ReadonlyArray<Lane<Request, Response, Error>>
-  private readonly affinity: Affinity | undefined
-  private readonly selector: Selector
-  private readonly exclusions: Exclusions
+  private readonly choice: LaneChoice<Request>
   private readonly waiting: WaitingLines<Request>
-  /** The priority group of each lane, the higher the better. */
-  private readonly groups: ReadonlyArray<number>
-  private readonly anyLane: Tiers
-  /** `anyLane`, of the lanes with room now. */
-  private readonly anyOpenLane: Tiers
   private readonly wakeList = new WakeList()
   private readonly onIdle = new Set<Deferred.Deferred<void>>()
   private arrivals = 0
@@ -49,19 +37,12 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   constructor(
     settings: Settings<Request, Response, Error>,
     lanes: ReadonlyArray<Lane<Request, Response, Error>>,
-    selector: Selector,
-    affinity: Affinity | undefined
+    choice: LaneChoice<Request>
   ) {
     this.settings = settings
     this.lanes = lanes
-    this.affinity = affinity
-    this.selector = selector
+    this.choice = choice
     this.waiting = new WaitingLines(lanes.length)
-    this.exclusions = new Exclusions(lanes.map((lane) => lane.name))
-    this.groups = priorityGroups(settings.lanes)
-    const tiers = this.groups.map((group) => tierOf(group, false))
-    this.anyLane = (index) => tiers[index]!
-    this.anyOpenLane = (index) => (lanes[index]!.hasRoom ? tiers[index]! : 0)
     for (const lane of lanes) lane.listener = this
   }
 
@@ -71,7 +52,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
    */
   submit(request: Request, options: SubmitOptions | undefined): Effect.Effect<Response, Error | DispatchError> {
     const submit = Effect.suspend(() => {
-      const job = new Job(request, this.anyLane)
+      const job = new Job(request, this.choice.anyLane)
       return Effect.onExitPrimitive(
         Effect.suspend(() => this.run(job, options)),
         (exit) => this.finishRun(job, exit)
@@ -82,7 +63,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
 
   /** Nothing but the state of the job says what has been done with it, so that `end` may come at any time. */
   begin(request: Request, options: SubmitOptions | undefined): Begun<Response, Error> {
-    const job = new Job(request, this.anyLane)
+    const job = new Job(request, this.choice.anyLane)
     const rejection = this.admit(job, options)
     let isOver = false
     const end = (exit: Exit.Exit<Response, Error | DispatchError>): undefined => {
@@ -106,7 +87,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   /** A turn that is held until the scope closes; its exit is the job's. */
   lease(request: Request, options: SubmitOptions | undefined): Effect.Effect<Lease, DispatchError, Scope.Scope> {
     const lease = Effect.uninterruptibleMask((restore) => {
-      const job = new Job(request, this.anyLane)
+      const job = new Job(request, this.choice.anyLane)
       let actual: ReadonlyArray<number> = []
       const turn = Effect.onExitPrimitive(restore(Effect.suspend(() => this.turn(job, options))), (exit) =>
         exit._tag === "Success" ? undefined : this.finish(job, exit, () => 0)
@@ -183,8 +164,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   }
 
   onChange(index: number): void {
-    const lane = this.lanes[index]!
-    this.selector.index?.set(index, lane.load, lane.hasRoom)
+    this.choice.onChange(index)
   }
 
   onRoom(index: number): void {
@@ -201,9 +181,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       const job = this.waiting.next(lane.index)
       if (job === undefined) return
       this.waiting.remove(job)
-      // The policy keeps the books for `weighted`; for a pinned job it has no choice.
-      const chosen = job.pinned === undefined ? this.select(job.tier) : lane.index
-      ;(this.lanes[chosen] ?? lane).enqueue(job)
+      this.lanes[this.choice.chooseAgain(job, lane.index)]!.enqueue(job)
     }
   }
 
@@ -241,7 +219,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   /** The work begins: from now on its exit counts. */
   private start(job: Job<Request>): Lane<Request, Response, Error> {
     job.state = "running"
-    if (job.session !== undefined && job.lane !== job.favourite) this.affinity?.rebind(job.session, job.lane)
+    this.choice.settle(job)
     return this.lanes[job.lane]!
   }
 
@@ -249,7 +227,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private admit(job: Job<Request>, options: SubmitOptions | undefined): DispatchError | undefined {
     if (this.draining) return rejected(new Draining({}))
     // Nobody who waits could use a lane with room: `fill` has seen to that. So taking one overtakes nobody.
-    const index = options === undefined ? this.best() : this.choose(job, options)
+    const index = this.choice.choose(job, options)
     if (index === NOBODY) return rejected(new NoWorker({}))
     if (index === -1 && (options?.onFull ?? this.settings.onFull) === "fail" && !this.mayStandBy(job)) {
       return rejected(new QueueFull({}))
@@ -274,53 +252,6 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       closed.push(index)
     }
     return places > 0 && this.waiting.countFor(closed) < places
-  }
-
-  /** The lane for a job with options: -1 when none has room, `NOBODY` when none may ever have it. */
-  private choose(job: Job<Request>, options: SubmitOptions): number {
-    const remaining = options.exclude?.size ? this.exclusions.remaining(options.exclude) : undefined
-    if (remaining?.members.length === 0) return NOBODY
-    job.lanes = remaining
-    const { session, avoid } = options
-    if (session !== undefined && this.affinity !== undefined) {
-      const pinned = this.affinity.laneOf(session, this.assign)
-      if (remaining === undefined || remaining.has[pinned] === 1) {
-        return this.chooseInSession(job, options, remaining, session, pinned)
-      }
-    }
-    job.tier = this.eligible(remaining, avoid)
-    return this.chooseAmong(job.tier, remaining, avoid)
-  }
-
-  /** The session's lane when it has room; else, when the session may spill, another, which it then moves to. */
-  private chooseInSession(
-    job: Job<Request>,
-    { avoid }: SubmitOptions,
-    remaining: Remaining | undefined,
-    session: string,
-    pinned: number
-  ): number {
-    const lane = this.lanes[pinned]!
-    if (this.settings.affinity?.onUnavailable === "wait") {
-      job.pinned = pinned
-      return lane.hasRoom ? pinned : -1
-    }
-    const eligible = this.eligible(remaining, avoid)
-    // This request avoids the session's worker; the session stays there.
-    if (avoid?.has(lane.name)) {
-      job.tier = eligible
-      return this.chooseAmong(eligible, remaining, avoid)
-    }
-    const favourite = tierOf(this.lanes.length, false)
-    job.tier = (index) => (index === pinned ? favourite : eligible(index))
-    job.session = session
-    job.favourite = pinned
-    return lane.hasRoom ? pinned : this.chooseAmong(eligible, remaining, avoid)
-  }
-
-  private chooseAmong(tiers: Tiers, remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): number {
-    if (avoid?.size) return this.select(tiers)
-    return remaining === undefined ? this.best() : this.bestOf(remaining, tiers)
   }
 
   /** As `finish`, where the units are asked for when the job ran: its exit is the handler's own then. */
@@ -383,46 +314,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       this.wakeList.add(job, Effect.fail(rejected(new Draining({}))))
     }
   }
-
-  /** The best lane with room; -1 when there is none. */
-  private select(tiers: Tiers): number {
-    if (tiers === this.anyLane) return this.best()
-    return this.selector.select((index) => (this.lanes[index]!.hasRoom ? tiers(index) : 0))
-  }
-
-  private best(): number {
-    const { index } = this.selector
-    if (index === undefined) return this.selector.select(this.anyOpenLane)
-    const best = index.best()
-    if (best !== -1) index.chose(best)
-    return best
-  }
-
-  private bestOf(remaining: Remaining, tiers: Tiers): number {
-    const { index } = this.selector
-    if (index === undefined) return this.select(tiers)
-    const best = index.bestOf(remaining)
-    if (best !== -1) index.chose(best)
-    return best
-  }
-
-  /** The lane for a new session: one with room if there is any, else the one that a job would wait for. */
-  private readonly assign = (): number => {
-    const best = this.best()
-    return best === -1 ? this.selector.select(this.anyLane) : best
-  }
-
-  private eligible(remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): Tiers {
-    if (!avoid?.size && remaining === undefined) return this.anyLane
-    return (index) => {
-      if (remaining !== undefined && remaining.has[index] === 0) return 0
-      return tierOf(this.groups[index]!, avoid?.has(this.lanes[index]!.name) ?? false)
-    }
-  }
 }
-
-/** No lane is left by what a submit excludes. */
-const NOBODY = -2
 
 const withDeadline = <A, E, R>(
   input: Duration.Input,
