@@ -60,10 +60,12 @@ export class Deadlines {
     return this.tickedMs + Math.min(performance.now() - this.tickedAt, MAX_STEP_MS)
   }
 
-  /** Starts a deadline, or starts it anew. */
-  start(deadline: Deadline, limitMs: number): void {
+  /** Starts a deadline, or starts it anew; gives the time of `now` from which it runs. */
+  start(deadline: Deadline, limitMs: number): number {
     this.run()
-    this.startAt(deadline, this.now() + limitMs)
+    const now = this.now()
+    this.startAt(deadline, now + limitMs)
+    return now
   }
 
   /** Starts a deadline that passes at a time of `now`, or moves it there. */

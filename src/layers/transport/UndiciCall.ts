@@ -73,8 +73,7 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   start(): void {
     const { connectMs, totalMs } = this.request.timeouts
     const { deadlines } = this.exchange
-    deadlines.start(this.deadline, Math.min(connectMs, totalMs))
-    this.totalAt = deadlines.now() + totalMs
+    this.totalAt = deadlines.start(this.deadline, Math.min(connectMs, totalMs)) + totalMs
     this.dispatch(false)
   }
 
