@@ -141,7 +141,7 @@ export class Exchange {
   gone(): void {
     if (this.isOver) return
     this.record.isAborted = true
-    if (!this.hasBegun) this.record.status = CLIENT_GONE
+    this.record.status = this.hasBegun ? this.response.statusCode : CLIENT_GONE
     this.over()
     // What has said its answer only tidies up, and may.
     if (!this.isSaid) this.work?.interruptUnsafe()

@@ -20,6 +20,21 @@ describe("the events of a job over HTTP", () => {
     })
   )
 
+  it.live("have in the log the status that their client saw, also when it leaves before the end", () =>
+    Effect.gen(function* () {
+      const { post, records, service, url } = yield* startApi({ latency: "fixed:60s" })
+      const { job_id } = (yield* post("/generate", { input: "one" })).json()
+      const controller = new AbortController()
+      const response = yield* Effect.promise(() =>
+        fetch(new URL(`/jobs/${job_id}/events`, url), { signal: controller.signal })
+      )
+      assert.strictEqual(response.status, 200)
+      controller.abort()
+      yield* Effect.repeat(service.inflight, { until: (inflight) => inflight === 0 })
+      assert.deepInclude(records.at(-1), { route: "jobs", status: 200, isStreamed: true, isAborted: true })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("end at a shutdown for jobs that are left to the next start, which is not held up by them", () =>
     Effect.gen(function* () {
       const { post, records, sandbox, send, service } = yield* startApi(
