@@ -4,6 +4,7 @@ import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { sseResponse } from "../../../../src/layers/server/api/JobStream.ts"
 import { record } from "../../../support/Records.ts"
+import { rawConnection } from "../harness.ts"
 import { startApi } from "./harness.ts"
 
 describe("the events of a job over HTTP", () => {
@@ -22,14 +23,12 @@ describe("the events of a job over HTTP", () => {
 
   it.live("have in the log the status that their client saw, also when it leaves before the end", () =>
     Effect.gen(function* () {
-      const { post, records, service, url } = yield* startApi({ latency: "fixed:60s" })
+      const { post, records, service } = yield* startApi({ latency: "fixed:60s" })
       const { job_id } = (yield* post("/generate", { input: "one" })).json()
-      const controller = new AbortController()
-      const response = yield* Effect.promise(() =>
-        fetch(new URL(`/jobs/${job_id}/events`, url), { signal: controller.signal })
-      )
-      assert.strictEqual(response.status, 200)
-      controller.abort()
+      const follower = yield* rawConnection(service.port)
+      yield* follower.send(`GET /jobs/${job_id}/events HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+      yield* follower.until(/^HTTP\/1\.1 200 [\s\S]*event: status\n/)
+      follower.socket.destroy()
       yield* Effect.repeat(service.inflight, { until: (inflight) => inflight === 0 })
       assert.deepInclude(records.at(-1), { route: "jobs", status: 200, isStreamed: true, isAborted: true })
     }).pipe(Effect.scoped)
