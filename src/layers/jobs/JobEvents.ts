@@ -62,7 +62,7 @@ const next = Effect.fnUntraced(function* ({ id, store, watch, watches }: Followe
 const refresh = Effect.fnUntraced(function* (id: JobId, watch: JobWatch, store: JobStore["Service"]) {
   if (watch.isLocal || (watch.job !== undefined && isEnded(watch.job.status))) return
   const { changes } = watch
-  const found = yield* Effect.catch(Effect.map(store.get(id), Option.some), (error) =>
+  const found = yield* Effect.catch(Effect.asSome(store.get(id)), (error) =>
     error.isTransient ? Effect.succeedNone : Effect.fail(storeProblem(error))
   )
   if (Option.isNone(found)) return

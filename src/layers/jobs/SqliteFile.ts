@@ -184,9 +184,12 @@ export const inTransaction = <A>(database: DatabaseSync, work: () => A): A => {
 
 /** Done again while another process writes: what it has done by then is undone. */
 export const attempt = <A>(file: string, work: () => A): Effect.Effect<A, JobStoreError> =>
-  Effect.try({ try: work, catch: (error) => error }).pipe(
-    Effect.retry({ while: (error) => errorNumber(error) === BUSY, schedule: busyWaits }),
-    Effect.mapError((error) => storeError(file, error))
+  Effect.try({
+    try: work,
+    catch: (error) => ({ isBusy: errorNumber(error) === BUSY, error: storeError(file, error) })
+  }).pipe(
+    Effect.retry({ while: ({ isBusy }) => isBusy, schedule: busyWaits }),
+    Effect.mapError(({ error }) => error)
   )
 
 /** Loads SQLite without the warning with which older versions of Node announce it; every other warning passes. */
