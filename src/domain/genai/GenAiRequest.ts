@@ -77,8 +77,8 @@ export const GenAiRequest = Schema.Struct({
   keepRaw: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.Literal("text")])),
   /**
    * The request as somebody wrote it for one family of endpoints: those are sent `body` as it is, except that an
-   * endpoint's own model replaces the one in it. Endpoints of other kinds are sent the fields above. The model in `body`
-   * is for endpoints that have none.
+   * endpoint's own model replaces the one in it. Endpoints of other kinds are sent the fields above. The model in `body`,
+   * or else `model`, is for endpoints that have none.
    */
   native: Schema.optionalKey(Schema.Struct({ family: Family, body: Members })),
   /** The JSON document that an endpoint of kind `raw` is sent as it is. */

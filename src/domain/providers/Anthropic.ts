@@ -50,7 +50,7 @@ export const make: MakeProvider = (target) => {
   const membersFor = (request: GenAiRequest): Result.Result<Body.Members, ProviderFailure> => {
     const { native } = request
     if (native?.family === "anthropic") {
-      const model = defaultModel ?? Json.text(native.body["model"])
+      const model = defaultModel ?? Json.text(native.body["model"]) ?? request.model
       return model === undefined ? noModel : Result.succeed({ ...Body.without(native.body, ["stream"]), model })
     }
     const conversation = conversationOf(request)

@@ -37,7 +37,7 @@ export const makeWith = (target: ProviderTarget, authenticate: Authenticate): Pr
   const pathFor = makePath(target.baseUrl, defaultModel)
 
   const modelFor = ({ model, native }: GenAiRequest): string | undefined =>
-    native?.family === "gemini" ? (defaultModel ?? Json.text(native.body["model"])) : (model ?? defaultModel)
+    native?.family === "gemini" ? (defaultModel ?? Json.text(native.body["model"]) ?? model) : (model ?? defaultModel)
 
   const decode: Provider["decode"] = (response, credential, nowMs) => {
     const document = Json.parse(response.body)

@@ -46,12 +46,12 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
   const streamingJson = membersJson(streaming)
 
   /** A body that somebody wrote for this API; whether it is streamed is not its to say. */
-  const nativeBody = (body: Body.Members, mode: EncodeMode): Body.Members => {
+  const nativeBody = (body: Body.Members, model: string | undefined, mode: EncodeMode): Body.Members => {
     const isStreamed = mode === "stream"
     const asked = "stream_options" in body ? body["stream_options"] : (streamOptions ?? undefined)
     return {
       ...body,
-      model: defaultModel ?? body["model"],
+      model: defaultModel ?? body["model"] ?? model,
       // JSON leaves out what is undefined, which costs less than to copy all but that.
       stream: isStreamed ? true : undefined,
       stream_options: isStreamed ? asked : undefined
@@ -59,8 +59,8 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
   }
 
   const bodyFor = (request: GenAiRequest, mode: EncodeMode): Result.Result<string, ProviderFailure> => {
-    const { native, extra } = request
-    if (native?.family === "openai") return Body.writeWith(nativeBody(native.body, mode), extra, ["stream"])
+    const { native, extra, model } = request
+    if (native?.family === "openai") return Body.writeWith(nativeBody(native.body, model, mode), extra, ["stream"])
     const messages = messagesOf(request)
     if (Result.isFailure(messages)) return Result.fail(messages.failure)
     if (needsModel && request.model === undefined && defaultModel === undefined) {

@@ -399,6 +399,8 @@ describe("the anthropic dialect's requests", () => {
       top_k: 5,
       stream: true
     })
+    const unnamed = { ...request, model: "n", native: { family: "anthropic", body: { messages: [] } } } as const
+    assert.deepStrictEqual(sent(unnamed, { model: undefined }), { model: "n", messages: [] })
     const nameless = send({ ...request, native: { family: "anthropic", body: { messages: [] } } }, { model: undefined })
     assert(Result.isFailure(nameless))
     assert.include(nameless.failure.message, "no model")

@@ -149,6 +149,8 @@ describe("the gemini dialect's requests", () => {
     assert.deepStrictEqual(sent(request, { parameters: { topP: 0.5 } }), rest)
     assert.strictEqual(path({}, "answer", request), "/v1beta/models/model-1:generateContent")
     assert.strictEqual(path({ model: undefined }, "stream", request), "/v1beta/models/m:streamGenerateContent?alt=sse")
+    const unnamed = { ...request, model: "n", native: { family: "gemini", body: rest } } as const
+    assert.strictEqual(path({ model: undefined }, "answer", unnamed), "/v1beta/models/n:generateContent")
     assert.deepStrictEqual(sent({ ...request, extra: { generationConfig: { seed: 7 } } }), {
       contents: body.contents,
       generationConfig: { top_k: 1, seed: 7 }

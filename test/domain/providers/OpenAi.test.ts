@@ -325,6 +325,8 @@ describe("the openai dialect's requests", () => {
     const common = { messages: body.messages, tools: [1] }
     assert.deepStrictEqual(sent(request, { parameters }), { ...common, model: "model-1" })
     assert.deepStrictEqual(sent(request, { model: undefined }), { ...common, model: "theirs" })
+    const unnamed = { ...request, model: "n", native: { family: "openai", body: { messages: [] } } } as const
+    assert.deepStrictEqual(sent(unnamed, { model: undefined }), { model: "n", messages: [] })
     assert.deepStrictEqual(sent({ ...request, extra: { n: 2 } }), { ...common, model: "model-1", n: 2 })
     const streamed = (stream_options?: object): unknown => {
       const native = {
