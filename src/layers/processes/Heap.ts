@@ -1,4 +1,8 @@
-/** How the engine keeps the memory of a process with very many requests under way. */
+/**
+ * How the engine keeps the memory of a process with very many requests under way.
+ *
+ * An engine that does not know a flag says so on standard error, and goes on.
+ */
 import { setFlagsFromString } from "node:v8"
 
 /**
@@ -10,7 +14,14 @@ import { setFlagsFromString } from "node:v8"
  * collected. Seen with the 1,000 streams of `test/e2e/serve-load.test.ts`: the heap went from 75 to 286 MB and back every
  * 8 s, for a peak of 570 MB resident; without, it stays at 80 MB after each collection of the young, and resident are 360.
  * (60,000 rows of a file, 1,000 at once: 356 MB in place of 430, and 12 s of CPU in place of 14.)
- *
- * An engine that knows no such flag says so on standard error, and goes on.
  */
 export const keepYoung = (): void => setFlagsFromString("--no-allocation-site-pretenuring")
+
+/**
+ * Collects the young between two turns of the event loop as soon as they fill 30 % of their space, and not only at 80 %.
+ *
+ * That space may have 64 MiB, twice: memory that is never touched is never resident, and buffers that the young hold are
+ * freed sooner. Hardly anything outlives a turn, so that it costs little to collect more often. Seen with the same streams:
+ * 274 MB resident in place of 348.
+ */
+export const collectEarly = (): void => setFlagsFromString("--minor-gc-task-trigger=30")

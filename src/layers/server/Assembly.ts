@@ -49,6 +49,14 @@ export const layer = ({
     Layer.provide(store),
     Layer.provideMerge(client),
     Layer.provideMerge(Telemetry.layerLogger(server.telemetry)),
-    Layer.merge(Layer.effectDiscard(Effect.sync(Heap.keepYoung)))
+    Layer.merge(layerHeap)
   )
 }
+
+/** For the crowds of streams that a service has. */
+const layerHeap = Layer.effectDiscard(
+  Effect.sync(() => {
+    Heap.keepYoung()
+    Heap.collectEarly()
+  })
+)
