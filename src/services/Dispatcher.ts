@@ -156,7 +156,7 @@ export interface Begun<Response, Error> {
    * Takes the turn for work of the caller's own, if it has come already: the name of the worker whose slot it is.
    * `undefined` when the job has to wait, or is refused.
    */
-  readonly take: () => string | undefined
+  take(): string | undefined
   /** What is left of the `submit`: waiting for the turn, the handler. To be run once; with it the job ends. */
   readonly rest: Effect.Effect<Response, Error | DispatchError>
   /** Ends the job, as the exit says if it had its turn; nothing when it has ended. */

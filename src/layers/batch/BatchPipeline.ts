@@ -32,6 +32,7 @@ import * as Feeding from "./Feeding.ts"
 import type { Gate } from "./Gate.ts"
 import type { LineReader } from "./LineReader.ts"
 import type { LineWriter } from "./LineWriter.ts"
+import { Slots } from "./Slots.ts"
 
 export interface PipelineOptions {
   readonly options: Pick<BatchOptions, "limit" | "maxOutstanding" | "ordered" | "outputFormat">
@@ -98,10 +99,10 @@ export const make = Effect.fnUntraced(function* ({
   let stopping = false
   const start = yield* client.starter ?? starterOf(client)
   /** What gives up each call that is under way. */
-  const calls = new Set<Effect.Effect<void>>()
+  const calls = new Slots<Effect.Effect<void>>()
   const abandon = Effect.suspend(() => {
     stopping = true
-    return Effect.forEach(Array.from(calls), identity, { concurrency: "unbounded", discard: true })
+    return Effect.forEach(calls.all(), identity, { concurrency: "unbounded", discard: true })
   })
   yield* Effect.addFinalizer(() => abandon)
   client.room?.watch(() => gate.look())
@@ -150,17 +151,17 @@ export const make = Effect.fnUntraced(function* ({
       end(admitted, invalidEnding(row, format))
       return
     }
-    let giveUp: Effect.Effect<void> | undefined
+    let slot = -1
     let isEnded = false
-    giveUp = start(row.request, { session: row.session }, (exit) => {
+    const giveUp = start(row.request, { session: row.session }, (exit) => {
       isEnded = true
-      if (giveUp !== undefined) calls.delete(giveUp)
+      if (slot >= 0) calls.take(slot)
       if (Exit.isSuccess(exit)) {
         unsaid.answered(row, exit.value.endpoint)
         end(admitted, savedEnding(row, exit.value, format, clock.currentTimeMillisUnsafe()))
       } else end(admitted, failedEnding(row, exit.cause, format, stopping))
     })
-    if (!isEnded) calls.add(giveUp)
+    if (!isEnded) slot = calls.put(giveUp)
   }
 
   const hasRoom = (): boolean =>

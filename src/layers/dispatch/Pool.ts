@@ -61,27 +61,14 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     return options?.deadline === undefined ? submit : withDeadline(options.deadline, submit)
   }
 
-  /** Nothing but the state of the job says what has been done with it, so that `end` may come at any time. */
   begin(request: Request, options: SubmitOptions | undefined): Begun<Response, Error> {
     const job = new Job(request, this.choice.anyLane)
-    const rejection = this.admit(job, options)
-    let isOver = false
-    const end = (exit: Exit.Exit<Response, Error | DispatchError>): undefined => {
-      if (!isOver) this.finishRun(job, exit)
-      isOver = true
-    }
-    const goOn = (): Effect.Effect<Response, Error | DispatchError> =>
-      Effect.onExitPrimitive(
-        Effect.suspend(() => this.goOn(job)),
-        end
-      )
-    return {
-      take: () => (job.state === "granted" ? this.start(job).name : undefined),
-      get rest() {
-        return rejection === undefined ? goOn() : Effect.fail(rejection)
-      },
-      end
-    }
+    return new BegunJob(this, job, this.admit(job, options))
+  }
+
+  /** Takes the turn of a job that has it, for its submitter: gives the worker's name. */
+  take(job: Job<Request>): string | undefined {
+    return job.state === "granted" ? this.start(job).name : undefined
   }
 
   /** A turn that is held until the scope closes; its exit is the job's. */
@@ -203,7 +190,8 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     return this.goOn(job)
   }
 
-  private goOn(job: Job<Request>): Effect.Effect<Response, Error | DispatchError> {
+  /** Waits for the turn of a job that has been admitted, and runs the handler. */
+  goOn(job: Job<Request>): Effect.Effect<Response, Error | DispatchError> {
     if (job.state === "granted") return this.start(job).handler(job.request)
     if (job.state === "running") return this.lanes[job.lane]!.handler(job.request)
     return Effect.flatMap(job.signalled, () => this.start(job).handler(job.request))
@@ -255,7 +243,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   }
 
   /** As `finish`, where the units are asked for when the job ran: its exit is the handler's own then. */
-  private finishRun(job: Job<Request>, exit: Exit.Exit<Response, Error | DispatchError>): undefined {
+  finishRun(job: Job<Request>, exit: Exit.Exit<Response, Error | DispatchError>): undefined {
     return this.finish(job, exit, (limit) => limit.actual(exit as Exit.Exit<Response, Error>, job.request))
   }
 
@@ -313,6 +301,37 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
       this.remove(job)
       this.wakeList.add(job, Effect.fail(rejected(new Draining({}))))
     }
+  }
+}
+
+/** Nothing but the state of the job says what has been done with it, so that `end` may come at any time. */
+class BegunJob<Request, Response, Error> implements Begun<Response, Error> {
+  private readonly pool: Pool<Request, Response, Error>
+  private readonly job: Job<Request>
+  private readonly rejection: DispatchError | undefined
+  private isOver = false
+
+  constructor(pool: Pool<Request, Response, Error>, job: Job<Request>, rejection: DispatchError | undefined) {
+    this.pool = pool
+    this.job = job
+    this.rejection = rejection
+  }
+
+  take(): string | undefined {
+    return this.pool.take(this.job)
+  }
+
+  get rest(): Effect.Effect<Response, Error | DispatchError> {
+    if (this.rejection !== undefined) return Effect.fail(this.rejection)
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => this.pool.goOn(this.job)),
+      (exit) => this.end(exit)
+    )
+  }
+
+  end(exit: Exit.Exit<Response, Error | DispatchError>): undefined {
+    if (!this.isOver) this.pool.finishRun(this.job, exit)
+    this.isOver = true
   }
 }
 
