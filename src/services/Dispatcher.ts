@@ -150,13 +150,15 @@ export interface DispatcherMetrics {
   readonly waiting: number
 }
 
-/** A job that has been admitted, or refused, and is for the caller to go on with: `take` or `rest`, and `end`. */
+/** A job that has been admitted, or refused, and is for the caller to go on with: `take`, `wait` or `rest`, and `end`. */
 export interface Begun<Response, Error> {
   /**
    * Takes the turn for work of the caller's own, if it has come already: the name of the worker whose slot it is.
    * `undefined` when the job has to wait, or is refused.
    */
   take(): string | undefined
+  /** Calls back when the turn has come, to be taken, or with why it never will; which may be at once, and not after `end`. */
+  wait(onTurn: (refusal: DispatchError | undefined) => void): void
   /** What is left of the `submit`: waiting for the turn, the handler. To be run once; with it the job ends. */
   readonly rest: Effect.Effect<Response, Error | DispatchError>
   /** Ends the job, as the exit says if it had its turn; nothing when it has ended. */

@@ -1,5 +1,6 @@
 /** One submit on its way: where it stands, what it has taken, and how to wake it. */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { Tier } from "../../domain/dispatch/Selection.ts"
 import type { Remaining } from "./Exclusions.ts"
@@ -38,10 +39,10 @@ export class Job<Request> {
   /** The session that moves with the job when another lane than its favourite gives the turn; `undefined`: none does. */
   session: string | undefined = undefined
   favourite = -1
-  /** The submitter's fiber, once it is suspended. */
-  private resume: ((turn: Effect.Effect<void, DispatchError>) => void) | undefined = undefined
-  /** What was signalled before the fiber was suspended. */
-  private early: Effect.Effect<void, DispatchError> | undefined = undefined
+  /** The submitter, once it waits. */
+  private listener: ((turn: Exit.Exit<void, DispatchError>) => void) | undefined = undefined
+  /** What was signalled before the submitter waited. */
+  private early: Exit.Exit<void, DispatchError> | undefined = undefined
 
   constructor(request: Request, tier: (index: number) => Tier) {
     this.request = request
@@ -50,15 +51,18 @@ export class Job<Request> {
 
   /** Suspends the submitter until `signal`. */
   get signalled(): Effect.Effect<void, DispatchError> {
-    return Effect.callback((resume) => {
-      if (this.early === undefined) this.resume = resume
-      else resume(this.early)
-    })
+    return Effect.callback((resume) => this.listen(resume))
   }
 
-  /** Ends the suspension: success when the turn has come. At most once. */
-  signal(turn: Effect.Effect<void, DispatchError>): void {
-    if (this.resume === undefined) this.early = turn
-    else this.resume(turn)
+  /** Calls back at `signal`, or at once when that has been. */
+  listen(listener: (turn: Exit.Exit<void, DispatchError>) => void): void {
+    if (this.early === undefined) this.listener = listener
+    else listener(this.early)
+  }
+
+  /** Ends the wait: success when the turn has come. At most once. */
+  signal(turn: Exit.Exit<void, DispatchError>): void {
+    if (this.listener === undefined) this.early = turn
+    else this.listener(turn)
   }
 }

@@ -1,8 +1,9 @@
 /** All lanes of a dispatcher together: admission, sessions, waiting for room, control, the end. */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { DeadlineExceeded, DispatchError, Draining, NoWorker, QueueFull } from "../../domain/dispatch/DispatchError.ts"
 import type {
@@ -159,7 +160,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   }
 
   onGrant(job: Job<Request>): void {
-    this.wakeList.add(job, Effect.void)
+    this.wakeList.add(job, Exit.void)
   }
 
   /** A lane has room: those that waited longest move into its queue. */
@@ -299,7 +300,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     const jobs = [...this.waiting.all(), ...this.lanes.flatMap((lane) => lane.queued())]
     for (const job of jobs) {
       this.remove(job)
-      this.wakeList.add(job, Effect.fail(rejected(new Draining({}))))
+      this.wakeList.add(job, Exit.fail(rejected(new Draining({}))))
     }
   }
 }
@@ -319,6 +320,16 @@ class BegunJob<Request, Response, Error> implements Begun<Response, Error> {
 
   take(): string | undefined {
     return this.pool.take(this.job)
+  }
+
+  wait(onTurn: (refusal: DispatchError | undefined) => void): void {
+    if (this.rejection !== undefined) {
+      onTurn(this.rejection)
+      return
+    }
+    this.job.listen((turn) => {
+      if (!this.isOver) onTurn(Exit.isSuccess(turn) ? undefined : turn.cause.reasons.find(Cause.isFailReason)?.error)
+    })
   }
 
   get rest(): Effect.Effect<Response, Error | DispatchError> {

@@ -1,5 +1,5 @@
 /**
- * Wakes suspended submitters, all those of one turn of the event loop together.
+ * Wakes waiting submitters, all those of one turn of the event loop together.
  *
  * A callback's `resume` runs the woken fiber at once on the caller's stack; when that fiber wakes the next one, and so
  * on, the stack overflows. Here each is woken from the same shallow stack.
@@ -8,20 +8,20 @@
  * waiting for as long as jobs are queued; and the next jobs would start between two answers that came together, when
  * the endpoint's health has seen but one of them. After the input of a turn (`setImmediate`) costs the same.
  */
-import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 
-/** What is suspended: a `Job`. */
+/** What waits: a `Job`. */
 interface Signalled {
-  signal(turn: Effect.Effect<void, DispatchError>): void
+  signal(turn: Exit.Exit<void, DispatchError>): void
 }
 
 export class WakeList {
   private jobs: Array<Signalled> = []
-  private turns: Array<Effect.Effect<void, DispatchError>> = []
+  private turns: Array<Exit.Exit<void, DispatchError>> = []
 
   /** Soon, in the order of the calls, signals the job. */
-  add(job: Signalled, turn: Effect.Effect<void, DispatchError>): void {
+  add(job: Signalled, turn: Exit.Exit<void, DispatchError>): void {
     if (this.jobs.length === 0) setImmediate(this.run)
     this.jobs.push(job)
     this.turns.push(turn)

@@ -1,8 +1,8 @@
 /**
  * One whole request under its deadline.
  *
- * Most requests have their turn at once and are answered at the first attempt. That way takes no fiber, only what stands in
- * this file; every other way is a fiber's, which takes over where this one left off: to wait for a turn, or to try again.
+ * Most requests are answered at the first attempt. That way, with the wait for a turn, takes no fiber, only what stands in
+ * this file; every other way is a fiber's, which takes over where this one left off, as to try again.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -20,11 +20,13 @@ import { settled } from "./Explain.ts"
 
 type Failure = AttemptFailed | NotSent | DispatchError
 
+type AttemptBegun = Begun<GenAiAnswer, AttemptFailed | NotSent>
+
 /** What a request needs of the client. */
 export interface CallOwner {
   readonly deadlines: CallDeadlines
   /** Admits the first attempt; `undefined` when there is something about the request that takes a fiber. */
-  readonly begin: (call: Call) => Begun<GenAiAnswer, AttemptFailed | NotSent> | undefined
+  readonly begin: (call: Call) => AttemptBegun | undefined
   /** How requests are sent to an endpoint without a fiber, where they can be. */
   readonly directSend: (endpoint: string) => DirectSend | undefined
   /** All attempts, of which the first may have begun. */
@@ -42,7 +44,7 @@ export class StartedCall {
   private readonly context: Context.Context<never>
   private readonly onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
   private readonly deadline: CallDeadline
-  private begun: Begun<GenAiAnswer, AttemptFailed | NotSent> | undefined = undefined
+  private begun: AttemptBegun | undefined = undefined
   /** Aborts the attempt that is under way without a fiber. */
   private abort: (() => void) | undefined = undefined
   private fiber: Fiber.Fiber<GenAiAnswer, AttemptFailed | DispatchError> | undefined = undefined
@@ -76,13 +78,28 @@ export class StartedCall {
   }
 
   private begin(): void {
-    const { call, owner } = this
-    const begun = owner.begin(call)
+    const begun = this.owner.begin(this.call)
     this.begun = begun
-    const worker = begun?.take()
-    const send = worker === undefined ? undefined : owner.directSend(worker)
-    if (send === undefined) this.fork(owner.attempts(call, begun?.rest))
-    else this.abort = send(call, (exit) => this.attempted(exit))
+    if (begun === undefined) this.fork(undefined)
+    else if (!this.send(begun)) begun.wait((refusal) => this.onTurn(begun, refusal))
+  }
+
+  private onTurn(begun: AttemptBegun, refusal: DispatchError | undefined): void {
+    if (refusal === undefined) this.send(begun)
+    else {
+      begun.end(Exit.interrupt())
+      this.end(Exit.fail(refusal))
+    }
+  }
+
+  /** Sends the request if it has its turn. */
+  private send(begun: AttemptBegun): boolean {
+    const worker = begun.take()
+    if (worker === undefined) return false
+    const send = this.owner.directSend(worker)
+    if (send === undefined) this.fork(begun.rest)
+    else this.abort = send(this.call, (exit) => this.attempted(exit))
+    return true
   }
 
   /** Gives the request up if it is under way, and waits until nothing of it is under way. */
@@ -102,11 +119,12 @@ export class StartedCall {
     }
     const failure = exit.cause.reasons.find(Cause.isFailReason)?.error
     if (failure === undefined) this.end(Exit.die(Cause.squash(exit.cause)))
-    else this.fork(this.owner.attempts(this.call, Effect.fail(failure)))
+    else this.fork(Effect.fail(failure))
   }
 
-  private fork(rest: Effect.Effect<GenAiAnswer, AttemptFailed | DispatchError>): void {
-    this.fiber = Effect.runForkWith(this.context)(rest)
+  /** Leaves it to a fiber: the first attempt, if it has begun, and what is to be done when it fails. */
+  private fork(first: Effect.Effect<GenAiAnswer, Failure> | undefined): void {
+    this.fiber = Effect.runForkWith(this.context)(this.owner.attempts(this.call, first))
     this.fiber.addObserver((exit) => {
       // A fiber that was interrupted before its first step has not come to it.
       this.begun?.end(Exit.interrupt())

@@ -74,6 +74,65 @@ describe("a job that is begun without a fiber", () => {
     })
   )
 
+  it.effect("is told when its turn has come, and may then be taken", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, counts } = yield* single
+      yield* Effect.forkChild(dispatcher.submit(0))
+      yield* settle
+      const begun = dispatcher.begin(1)
+      const turns: Array<unknown> = []
+      begun.wait((refusal) => turns.push(refusal?.reason._tag ?? begun.take()))
+      yield* settle
+      assert.deepStrictEqual(turns, [])
+      yield* open(gates)
+      assert.deepStrictEqual(turns, ["a"])
+      begun.end(Exit.succeed(1))
+      assert.deepStrictEqual(yield* counts, { ...none, completed: 2 })
+    })
+  )
+
+  it.effect("is told nothing more when it is given up while it waits, or has its turn already", () =>
+    Effect.gen(function* () {
+      const { gates, dispatcher, counts } = yield* single
+      yield* Effect.forkChild(dispatcher.submit(0))
+      yield* settle
+      const begun = dispatcher.begin(1)
+      const turns: Array<unknown> = []
+      begun.wait((refusal) => turns.push(refusal))
+      // Its turn is given in this step, and told of in a later one.
+      yield* gates.succeed(gates.pick(0)!)
+      begun.end(Exit.interrupt())
+      yield* settle
+      assert.deepStrictEqual(turns, [])
+      assert.deepStrictEqual(yield* counts, { ...none, completed: 1 })
+    })
+  )
+
+  it.effect("is told why when its turn will never come", () =>
+    Effect.gen(function* () {
+      const { dispatcher, counts } = yield* single
+      const held = dispatcher.begin(0)
+      held.take()
+      const turns: Array<unknown> = []
+      const wait = (job: number) => {
+        const begun = dispatcher.begin(job)
+        begun.wait((refusal) => {
+          turns.push(refusal?.reason._tag)
+          begun.end(Exit.interrupt())
+        })
+      }
+      wait(1)
+      wait(2)
+      assert.deepStrictEqual(turns, ["QueueFull"])
+      yield* dispatcher.drain({ timeout: 0, queued: "discard" })
+      yield* settle
+      assert.deepStrictEqual(turns, ["QueueFull", "Draining"])
+      held.end(Exit.succeed(0))
+      assert.deepStrictEqual(yield* counts, { ...none, completed: 1 })
+      yield* dispatcher.awaitIdle
+    })
+  )
+
   it.effect("gives its place back when it is given up before it was gone on with", () =>
     Effect.gen(function* () {
       const { gates, dispatcher, counts } = yield* single
