@@ -195,9 +195,8 @@ export interface Dispatcher<in Request, out Response, out Error> {
    */
   readonly submit: (request: Request, options?: SubmitOptions) => Effect.Effect<Response, Error | DispatchError>
   /**
-   * The first step of `submit`, without a fiber: most jobs have their turn at once, and a caller that can do the work
-   * without a fiber is spared most of its cost (`benchmarks/dispatch.ts`). `end` must be called, whatever happens. The
-   * deadline of the options is for the caller to keep.
+   * The first step of `submit`, without a fiber, for a caller that can do the work without one. `end` must be called,
+   * whatever happens. A deadline is for the caller to keep.
    */
   readonly begin: (request: Request, options?: Omit<SubmitOptions, "deadline">) => Begun<Response, Error>
   /**

@@ -45,7 +45,10 @@ export const lineAt = ({ bytes, ends, indexes, oversized }: ChunkLines, position
   }
 }
 
-/** A chunk of which more and more rows are settled; the lines are its own, and are gone when no row is left. Holds no more than about four times the bytes of those that are not. */
+/**
+ * A chunk of which more and more rows are settled; the lines are its own, and are gone when no row is left. Holds no more
+ * than about four times the bytes of those that are not.
+ */
 export class RowChunk {
   /** Where the chunk stands among all that were cut from the input; what is left of a chunk keeps its number. */
   readonly sequence: number

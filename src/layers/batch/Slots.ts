@@ -3,7 +3,7 @@
 /**
  * A `Set` would say the same, but V8 tidies one that many things pass through by making it anew, and the old table goes on
  * to refer to what it held and to the new one. Once such a table is old, all tables after it, and whatever was in them, are
- * kept until everything is collected: of a run's rows every second one, for a tenth of its CPU time.
+ * kept until everything is collected. A run of 200,000 rows spent 1.35 s of its 13 on collecting the young, and without 0.4.
  */
 export class Slots<A> {
   private readonly things: Array<A | undefined> = []

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { make } from "../../../src/layers/dispatch/Dispatcher.ts"
-import { Gates, type Gates as GatesType, settle } from "./Gates.ts"
+import { Gates, settle } from "./Gates.ts"
 
 /** One worker that runs one job at a time, with one place in its queue. */
 const single = Effect.gen(function* () {
@@ -20,9 +20,12 @@ const single = Effect.gen(function* () {
   return { gates, dispatcher, counts }
 })
 
+/** The same, with job 0 running. */
+const busy = Effect.tap(single, ({ dispatcher }) => Effect.andThen(Effect.forkChild(dispatcher.submit(0)), settle))
+
 const none = { completed: 0, errors: 0, inflight: 0, interrupted: 0, queue_len: 0 }
 
-const open = Effect.fnUntraced(function* (gates: GatesType) {
+const open = Effect.fnUntraced(function* (gates: Gates) {
   yield* gates.succeed(gates.pick(0)!)
   yield* settle
 })
@@ -59,9 +62,7 @@ describe("a job that is begun without a fiber", () => {
 
   it.effect("waits for its turn like every other", () =>
     Effect.gen(function* () {
-      const { gates, dispatcher, counts } = yield* single
-      yield* Effect.forkChild(dispatcher.submit(0))
-      yield* settle
+      const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       assert.isUndefined(begun.take())
       const rest = yield* Effect.forkChild(begun.rest)
@@ -76,9 +77,7 @@ describe("a job that is begun without a fiber", () => {
 
   it.effect("is told when its turn has come, and may then be taken", () =>
     Effect.gen(function* () {
-      const { gates, dispatcher, counts } = yield* single
-      yield* Effect.forkChild(dispatcher.submit(0))
-      yield* settle
+      const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       const turns: Array<unknown> = []
       begun.wait((refusal) => turns.push(refusal?.reason._tag ?? begun.take()))
@@ -93,9 +92,7 @@ describe("a job that is begun without a fiber", () => {
 
   it.effect("is told nothing more when it is given up while it waits, or has its turn already", () =>
     Effect.gen(function* () {
-      const { gates, dispatcher, counts } = yield* single
-      yield* Effect.forkChild(dispatcher.submit(0))
-      yield* settle
+      const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       const turns: Array<unknown> = []
       begun.wait((refusal) => turns.push(refusal))
@@ -135,9 +132,7 @@ describe("a job that is begun without a fiber", () => {
 
   it.effect("gives its place back when it is given up before it was gone on with", () =>
     Effect.gen(function* () {
-      const { gates, dispatcher, counts } = yield* single
-      yield* Effect.forkChild(dispatcher.submit(0))
-      yield* settle
+      const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       begun.end(Exit.interrupt())
       assert.deepStrictEqual(yield* counts, { ...none, inflight: 1 }, "it had not had its turn, and counts for nothing")
@@ -152,9 +147,7 @@ describe("a job that is begun without a fiber", () => {
 
   it.effect("gives a turn back that came after it was begun and that nobody took", () =>
     Effect.gen(function* () {
-      const { gates, dispatcher, counts } = yield* single
-      yield* Effect.forkChild(dispatcher.submit(0))
-      yield* settle
+      const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       yield* open(gates)
       assert.strictEqual((yield* counts).inflight, 1)
