@@ -20,6 +20,7 @@ const pace = (events: number): number => {
   for (let event = 0; event < events; event++) {
     now += pacer.delay(now)
     pacer.take(now)
+    pacer.happened(now)
   }
   return events
 }

@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { DispatchError } from "../domain/dispatch/DispatchError.ts"
 import type { OnUnavailable, Policy } from "../domain/dispatch/Policy.ts"
 
-/** Rate limits: every job that is started counts. Absent means unlimited. */
+/** Rate limits: every job that is started counts, from the time that `LaneOptions.limitsCount` says. Absent means unlimited. */
 export interface RateLimits {
   /** Evenly spaced; no second, wherever it starts, holds more. */
   readonly requestsPerSecond?: number | undefined
@@ -47,10 +47,23 @@ export interface LaneOptions {
   readonly priority?: number | undefined
   /** Default: none. */
   readonly limits?: RateLimits | undefined
+  /**
+   * When a job counts against rate limits: when its work begins (`start`), or when the work says `Turn.sent` (`sent`), for
+   * work that waits for something before what is limited happens, such as a request for its connection. A job that has not
+   * said so yet counts at every moment, so that limits hold however long that takes; one that ends without counts at its
+   * end. Default: `start`.
+   */
+  readonly limitsCount?: "start" | "sent" | undefined
+}
+
+/** A turn that has come. */
+export interface Turn {
+  /** What is limited happens now; see `LaneOptions.limitsCount`. Nothing when it has been said before. */
+  sent(): void
 }
 
 /** What does the work. It runs in the fiber of the submit: interrupting the submit interrupts it. */
-export type Handler<Request, Response, Error> = (request: Request) => Effect.Effect<Response, Error>
+export type Handler<Request, Response, Error> = (request: Request, turn: Turn) => Effect.Effect<Response, Error>
 
 /** One worker: a lane with its own queue, concurrency limit and rate limits. */
 export interface WorkerOptions<Request, Response, Error> extends LaneOptions {
@@ -151,7 +164,7 @@ export interface DispatcherMetrics {
 }
 
 /** A job that has been admitted, or refused, and is for the caller to go on with: `take`, `wait` or `rest`, and `end`. */
-export interface Begun<Response, Error> {
+export interface Begun<Response, Error> extends Turn {
   /**
    * Takes the turn for work of the caller's own, if it has come already: the name of the worker whose slot it is.
    * `undefined` when the job has to wait, or is refused.
@@ -166,7 +179,7 @@ export interface Begun<Response, Error> {
 }
 
 /** A turn that is held for as long as a scope: for work whose answer is a stream. */
-export interface Lease {
+export interface Lease extends Turn {
   /** Name of the worker whose slot it is. */
   readonly worker: string
   /** Says what the work took of the worker's `unitLimits`, in their order; unsaid, the estimates stand. */
@@ -207,6 +220,8 @@ export interface Dispatcher<in Request, out Response, out Error> {
   /** The valves of a worker; `undefined` when there is none of that name. */
   readonly control: (worker: string) => WorkerControl | undefined
   readonly metrics: Effect.Effect<DispatcherMetrics>
+  /** Whether a worker that is open has a free slot and nobody in its queue, who may have to wait for a limit. */
+  readonly hasIdleSlot: () => boolean
   /**
    * Takes no new jobs from now on and waits for those that are there. True when all ended within the timeout; what
    * still runs then belongs to its callers and goes on.

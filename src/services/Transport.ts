@@ -34,8 +34,17 @@ export interface WireStream {
   readonly body: Stream.Stream<Uint8Array, TransportError>
 }
 
+/** Told when a request is sent. */
+export interface SendListener {
+  /**
+   * Called when the connection stands and the request is about to be written to it; when the request is handed on, by a
+   * transport that does not know.
+   */
+  sent(): void
+}
+
 /** Told how a request has ended. */
-export type OnSent = (exit: Exit.Exit<WireResponse, TransportError>) => void
+export type OnEnd = (exit: Exit.Exit<WireResponse, TransportError>) => void
 
 /**
  * Sends HTTP requests.
@@ -47,18 +56,21 @@ export class Transport extends Context.Service<
   Transport,
   {
     /** Sends a request and reads the answer to its end. */
-    readonly send: (request: WireRequest) => Effect.Effect<WireResponse, TransportError>
+    readonly send: (request: WireRequest, listener?: SendListener) => Effect.Effect<WireResponse, TransportError>
     /**
      * The same without a fiber: calls back once, on an empty stack and never before it has returned. Gives what aborts the
      * request; then nothing is called back any more. Absent: there is only `send`, which costs more.
      */
-    readonly start?: ((request: WireRequest, onEnd: OnSent) => () => void) | undefined
+    readonly start?: ((request: WireRequest, onEnd: OnEnd, listener?: SendListener) => () => void) | undefined
     /**
      * Sends a request and gives the answer as soon as its head is there.
      *
      * All limits of the request hold; `idleMs` does not count the time in which the endpoint is held back. Closing the
      * scope aborts a request whose answer has not ended; whoever still reads the body fails with code `ABANDONED`.
      */
-    readonly open: (request: WireRequest) => Effect.Effect<WireStream, TransportError, Scope.Scope>
+    readonly open: (
+      request: WireRequest,
+      listener?: SendListener
+    ) => Effect.Effect<WireStream, TransportError, Scope.Scope>
   }
 >()("genai-dispatcher/services/Transport") {}

@@ -7,6 +7,10 @@
  * first rule alone loses what a late timer loses; so events that had to wait may make up for up to `MAX_LAG_MS` of
  * lateness, and the second rule keeps that from ever passing the limit. Time without demand is not saved up: there are
  * no bursts after a pause.
+ *
+ * An event may happen a while after it was allowed: a request that waits for its connection, a process that stands still
+ * in between. Until it has, it counts as if it happened at that very moment, so that the second rule holds for when events
+ * happen, and not only for when they were allowed.
  */
 
 /** The interval is this much longer than `periodMs / limit`: room for the jitter of the way to the receiver. */
@@ -29,6 +33,8 @@ export class Pacer {
   /** Ring of the times of the last events; `-Infinity` where there was none yet. */
   private readonly recent: Float64Array
   private oldest = 0
+  /** Events that were taken and have not happened yet. */
+  private pending = 0
   private next = 0
   private last = 0
   private warmAt = Number.POSITIVE_INFINITY
@@ -45,12 +51,12 @@ export class Pacer {
 
   /** How long to wait at `now` until the next event may happen; 0 when it may happen now. */
   delay(now: number): number {
-    const wait = Math.max(this.next - now, this.recent[this.oldest]! + this.windowMs - now, 0)
+    const wait = Math.max(this.next - now, this.windowDelay(now), 0)
     if (wait > 0) this.awaited = true
     return wait
   }
 
-  /** Counts one event at `now`. Only right after `delay(now)` gave 0. */
+  /** Takes the next event, at `now`, to happen then or later: `happened`. Only right after `delay(now)` gave 0. */
   take(now: number): void {
     const idleMs = this.awaited ? 0 : now - this.last
     const due = Math.min(now, Math.max(this.next + idleMs, now - MAX_LAG_MS))
@@ -58,7 +64,20 @@ export class Pacer {
     this.next = due + (now < this.warmAt ? this.intervalMs * WARM_UP_SLOWDOWN : this.intervalMs)
     this.last = now
     this.awaited = false
+    this.pending++
+  }
+
+  /** One of the events that were taken has happened, at `now`; to be called once for each. */
+  happened(now: number): void {
+    this.pending--
     this.recent[this.oldest] = now
     this.oldest = (this.oldest + 1) % this.recent.length
+  }
+
+  /** Until the window that would end with the next event has room for it. What is pending may happen in any of them. */
+  private windowDelay(now: number): number {
+    const { length } = this.recent
+    if (this.pending >= length) return this.windowMs
+    return this.recent[(this.oldest + this.pending) % length]! + this.windowMs - now
   }
 }

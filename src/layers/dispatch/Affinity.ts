@@ -16,7 +16,8 @@ export class Affinity {
   private readonly sliding: boolean
 
   constructor(settings: AffinitySettings, clock: Clock.Clock) {
-    this.sessions = new SessionTable(settings.capacity)
+    const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Uint32Array(2))
+    this.sessions = new SessionTable(settings.capacity, [key0, key1])
     this.clock = clock
     this.ttlMs = Duration.toMillis(settings.ttl)
     this.sliding = settings.sliding
@@ -25,9 +26,9 @@ export class Affinity {
   /** The session's lane; assigns the one that `assign` gives when it has none, or its TTL is over. */
   laneOf(session: string, assign: () => number): number {
     const now = this.clock.currentTimeMillisUnsafe()
-    const known = this.sessions.get(session, now)
-    if (known !== -1 && !this.sliding) return known
-    const lane = known === -1 ? assign() : known
+    const known = this.sessions.get(session, now, this.sliding ? now + this.ttlMs : undefined)
+    if (known !== -1) return known
+    const lane = assign()
     this.sessions.set(session, lane, now + this.ttlMs)
     return lane
   }

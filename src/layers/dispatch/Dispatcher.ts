@@ -56,6 +56,7 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
     lease: (request, submitOptions) => pool.lease(request, submitOptions),
     control: (name) => pool.control(name),
     metrics: Effect.sync(() => pool.metrics),
+    hasIdleSlot: () => lanes.some((lane) => lane.isIdle),
     drain: (drainOptions) => pool.drain(drainOptions),
     awaitIdle: pool.awaitIdle
   }
@@ -76,7 +77,7 @@ export interface EqualWorkersOptions<Request, Response, Error> extends LaneOptio
 export const makePool = <Request, Response, Error>(
   options: EqualWorkersOptions<Request, Response, Error>
 ): Effect.Effect<Dispatcher<Request, Response, Error>, InvalidOptions, Scope.Scope> => {
-  const { size, name = "worker", handler, weight, concurrency, queueCapacity, ...pool } = options
+  const { size, name = "worker", handler, weight, concurrency, queueCapacity, limitsCount, ...pool } = options
   const count = Number.isSafeInteger(size) && size > 0 ? size : 0
   return make({
     ...pool,
@@ -85,7 +86,8 @@ export const makePool = <Request, Response, Error>(
       handler,
       weight,
       concurrency,
-      queueCapacity
+      queueCapacity,
+      limitsCount
     }))
   })
 }

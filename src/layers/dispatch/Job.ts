@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { Tier } from "../../domain/dispatch/Selection.ts"
+import type { Turn } from "../../services/Dispatcher.ts"
 import type { Remaining } from "./Exclusions.ts"
 import type { Reservations } from "./Throttle.ts"
 import type { WaitingLine } from "./WaitingLines.ts"
@@ -15,13 +16,15 @@ import type { WaitingLine } from "./WaitingLines.ts"
 export type JobState = "new" | "waiting" | "queued" | "granted" | "running" | "ended"
 
 /** A mutable record: one is made for each submit, and nothing else is on the way of one that need not wait. */
-export class Job<Request> {
+export class Job<Request> implements Turn {
   readonly request: Request
   state: JobState = "new"
   /** Index of the lane that has it; -1 while waiting for any. */
   lane = -1
   /** When its turn came, of the monotonic clock, in milliseconds; 0 when nobody wants to know. */
   startedAt = 0
+  /** The rate limits that count it and have not seen it start; `undefined` when there are none. */
+  limits: { readonly started: () => void } | undefined = undefined
   /** What it took of the unit limits when its turn came. */
   reservations: Reservations | undefined = undefined
   /** Order of arrival of those that wait. */
@@ -47,6 +50,12 @@ export class Job<Request> {
   constructor(request: Request, tier: (index: number) => Tier) {
     this.request = request
     this.tier = tier
+  }
+
+  sent(): void {
+    const { limits } = this
+    this.limits = undefined
+    limits?.started()
   }
 
   /** Suspends the submitter until `signal`. */

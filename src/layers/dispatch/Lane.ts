@@ -19,8 +19,9 @@ import { PeakEwma } from "../../domain/dispatch/PeakEwma.ts"
 import type { Candidate } from "../../domain/dispatch/Selection.ts"
 import type { Handler, RateLimits, WorkerMetrics } from "../../services/Dispatcher.ts"
 import type { Job } from "./Job.ts"
+import { LaneLimits } from "./LaneLimits.ts"
 import type { LaneSettings } from "./Options.ts"
-import { type ActualUnits, monotonicMs, Throttle, UnitThrottle } from "./Throttle.ts"
+import { type ActualUnits, monotonicMs, type Throttle, UnitThrottle } from "./Throttle.ts"
 
 /** What a lane tells the pool; called synchronously, right after the change. */
 export interface LaneListener<Request> {
@@ -28,8 +29,8 @@ export interface LaneListener<Request> {
   readonly onChange: (lane: number) => void
   /** The lane's fiber has given a turn: there may be room. */
   readonly onRoom: (lane: number) => void
-  /** The job's turn has come: its fiber is to be woken. */
-  readonly onGrant: (job: Job<Request>) => void
+  /** The job's turn has come: its submitter is to be woken. `wasDelayed`: a limit had held it up. */
+  readonly onGrant: (job: Job<Request>, wasDelayed: boolean) => void
 }
 
 export interface LaneOptions<Request, Response, Error> {
@@ -63,7 +64,7 @@ export class Lane<Request, Response, Error> implements Candidate {
   private readonly clock: Clock.Clock
   private readonly queue: Queue.Queue<Job<Request>>
   private readonly shared: Throttle
-  private own: Throttle
+  private limits: LaneLimits<Request, Response, Error>
   private readonly units: UnitThrottle<Request, Response, Error> | undefined
   private readonly latency: PeakEwma | undefined
   /** Opened when the delay that the lane's fiber sleeps for may be another now, or nobody's. */
@@ -100,10 +101,10 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.concurrency = settings.concurrency
     this.queue = queue
     this.shared = options.shared
-    this.own = new Throttle(settings.limits)
     this.units = settings.unitLimits.length === 0 ? undefined : new UnitThrottle(settings.unitLimits)
+    this.limits = new LaneLimits(settings.limits, this.shared, this.units, clock)
     this.latency = options.measuresLatency ? new PeakEwma() : undefined
-    this.isTimeless = this.isUnlimited && this.latency === undefined
+    this.isTimeless = this.limits.isUnlimited && this.latency === undefined
   }
 
   /** In flight and queued: what load balancing goes by. */
@@ -126,6 +127,11 @@ export class Lane<Request, Response, Error> implements Candidate {
       this.isOpen &&
       (this.queueLen < this.settings.queueCapacity || (this.queueLen === 0 && this.inflight < this.concurrency))
     )
+  }
+
+  /** Whether a slot is free and nobody waits for it. */
+  get isIdle(): boolean {
+    return this.isOpen && this.queueLen === 0 && this.inflight < this.concurrency
   }
 
   get metrics(): WorkerMetrics {
@@ -152,7 +158,7 @@ export class Lane<Request, Response, Error> implements Candidate {
     if (!this.isOpen || this.queueLen > 0 || this.inflight >= this.concurrency) return false
     if (!this.isTimeless) {
       const now = this.now()
-      if (!this.mayStart(now, job)) return false
+      if (!this.limits.mayStart(now, job.request)) return false
       this.take(now, job)
     }
     this.inflight++
@@ -182,6 +188,11 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.listener.onChange(this.index)
   }
 
+  /** The work of a job that has its turn begins. */
+  start(job: Job<Request>): void {
+    if (this.settings.limitsCount === "start") job.sent()
+  }
+
   /** Gives back the slot of a job that ended, to the next in the queue if there is one; counts it when it ran. */
   release(
     job: Job<Request>,
@@ -189,6 +200,7 @@ export class Lane<Request, Response, Error> implements Candidate {
     actual: ActualUnits<Request, Response, Error>
   ): void {
     this.inflight--
+    job.sent()
     if (exit !== undefined) this.count(exit)
     if (this.units !== undefined && job.reservations !== undefined) {
       this.units.settle(this.now(), job.reservations, actual)
@@ -237,8 +249,8 @@ export class Lane<Request, Response, Error> implements Candidate {
   }
 
   setLimits(limits: RateLimits): void {
-    this.own = new Throttle(limits)
-    this.isTimeless = this.isUnlimited && this.latency === undefined
+    this.limits = new LaneLimits(limits, this.shared, this.units, this.clock)
+    this.isTimeless = this.limits.isUnlimited && this.latency === undefined
     this.changed.openUnsafe()
   }
 
@@ -251,31 +263,13 @@ export class Lane<Request, Response, Error> implements Candidate {
     return Effect.forever(next, { disableYield: true })
   }
 
-  private get isUnlimited(): boolean {
-    return this.own.isUnlimited && this.shared.isUnlimited && this.units === undefined
-  }
-
   private now(): number {
     return monotonicMs(this.clock)
   }
 
-  /** The lane's own limits: milliseconds until the job may start. */
-  private delay(now: number, request: Request): number {
-    const delay = this.own.delay(now)
-    return this.units === undefined ? delay : Math.max(delay, this.units.delay(now, request))
-  }
-
-  /** Whether all limits allow the job now, and no lane waits for the pool's. */
-  private mayStart(now: number, job: Job<Request>): boolean {
-    return this.delay(now, job.request) === 0 && this.shared.waiting === 0 && this.shared.delay(now) === 0
-  }
-
-  /** Takes what the job needs of all limits. */
   private take(now: number, job: Job<Request>): void {
-    this.own.take(now)
-    this.shared.take(now)
+    this.limits.take(now, job)
     job.startedAt = now
-    job.reservations = this.units?.reserve(now, job.request)
   }
 
   /** Gives queued jobs their turn while a slot is free and the limits allow it; after that it is up to the fiber. */
@@ -284,8 +278,8 @@ export class Lane<Request, Response, Error> implements Candidate {
       const job = this.next()
       if (job === undefined) return
       const now = this.isTimeless ? 0 : this.now()
-      if (this.isTimeless || this.mayStart(now, job)) {
-        this.grant(job, now)
+      if (this.isTimeless || this.limits.mayStart(now, job.request)) {
+        this.grant(job, now, false)
       } else {
         this.delayed = true
         this.wanted.openUnsafe()
@@ -293,13 +287,13 @@ export class Lane<Request, Response, Error> implements Candidate {
     }
   }
 
-  private grant(job: Job<Request>, now: number): void {
+  private grant(job: Job<Request>, now: number, wasDelayed: boolean): void {
     this.held = undefined
     this.queueLen--
     this.inflight++
     if (!this.isTimeless) this.take(now, job)
     job.state = "granted"
-    this.listener.onGrant(job)
+    this.listener.onGrant(job, wasDelayed)
   }
 
   /**
@@ -309,9 +303,9 @@ export class Lane<Request, Response, Error> implements Candidate {
   private readonly grantDelayed = Effect.fnUntraced(function* (this: Lane<Request, Response, Error>) {
     for (let job = this.next(); job !== undefined; job = this.next()) {
       const now = this.now()
-      const delay = this.delay(now, job.request)
+      const delay = this.limits.ownDelay(now, job.request)
       if (delay > 0) yield* this.sleep(delay)
-      else if (this.mayStart(now, job)) this.grantByFiber(job, now)
+      else if (this.limits.mayStart(now, job.request)) this.grantByFiber(job, now)
       else yield* this.grantInTurn()
     }
     this.delayed = false
@@ -323,7 +317,7 @@ export class Lane<Request, Response, Error> implements Candidate {
     function* (this: Lane<Request, Response, Error>) {
       for (let job = this.next(); job !== undefined; job = this.next()) {
         const now = this.now()
-        if (this.delay(now, job.request) > 0) return
+        if (this.limits.ownDelay(now, job.request) > 0) return
         const delay = this.shared.delay(now)
         if (delay === 0) return this.grantByFiber(job, now)
         yield* this.sleep(delay)
@@ -341,7 +335,7 @@ export class Lane<Request, Response, Error> implements Candidate {
   )
 
   private grantByFiber(job: Job<Request>, now: number): void {
-    this.grant(job, now)
+    this.grant(job, now, true)
     this.listener.onChange(this.index)
     this.listener.onRoom(this.index)
   }

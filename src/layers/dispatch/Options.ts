@@ -19,6 +19,7 @@ export interface LaneSettings<Request, Response, Error> {
   readonly queueCapacity: number
   readonly priority: number
   readonly limits: RateLimits | undefined
+  readonly limitsCount: "start" | "sent"
   readonly unitLimits: ReadonlyArray<UnitLimit<Request, Response, Error>>
 }
 
@@ -62,6 +63,7 @@ export const settle = <Request, Response, Error>(
       queueCapacity: worker.queueCapacity ?? 1024,
       priority: worker.priority ?? 0,
       limits: worker.limits,
+      limitsCount: worker.limitsCount ?? "start",
       unitLimits: worker.unitLimits ?? []
     }
     const path = `workers[${index}]`

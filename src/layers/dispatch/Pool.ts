@@ -28,7 +28,8 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private readonly lanes: ReadonlyArray<Lane<Request, Response, Error>>
   private readonly choice: LaneChoice<Request>
   private readonly waiting: WaitingLines<Request>
-  private readonly wakeList = new WakeList()
+  private readonly afterInput = WakeList.afterInput()
+  private readonly atOnce = WakeList.atOnce()
   private readonly onIdle = new Set<Deferred.Deferred<void>>()
   private arrivals = 0
   /** Submits that have been admitted and have not ended. */
@@ -87,6 +88,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
         const { name } = this.start(job)
         return Effect.as(release, {
           worker: name,
+          sent: () => job.sent(),
           report: (units: ReadonlyArray<number>) => {
             actual = units
           }
@@ -159,8 +161,9 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     this.fill(this.lanes[index]!)
   }
 
-  onGrant(job: Job<Request>): void {
-    this.wakeList.add(job, Exit.void)
+  onGrant(job: Job<Request>, wasDelayed: boolean): void {
+    const wakeList = wasDelayed ? this.atOnce : this.afterInput
+    wakeList.add(job, Exit.void)
   }
 
   /** A lane has room: those that waited longest move into its queue. */
@@ -193,9 +196,9 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
 
   /** Waits for the turn of a job that has been admitted, and runs the handler. */
   goOn(job: Job<Request>): Effect.Effect<Response, Error | DispatchError> {
-    if (job.state === "granted") return this.start(job).handler(job.request)
-    if (job.state === "running") return this.lanes[job.lane]!.handler(job.request)
-    return Effect.flatMap(job.signalled, () => this.start(job).handler(job.request))
+    if (job.state === "granted") return this.start(job).handler(job.request, job)
+    if (job.state === "running") return this.lanes[job.lane]!.handler(job.request, job)
+    return Effect.flatMap(job.signalled, () => this.start(job).handler(job.request, job))
   }
 
   /** Waits until the job's turn has come. */
@@ -209,7 +212,9 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
   private start(job: Job<Request>): Lane<Request, Response, Error> {
     job.state = "running"
     this.choice.settle(job)
-    return this.lanes[job.lane]!
+    const lane = this.lanes[job.lane]!
+    lane.start(job)
+    return lane
   }
 
   /** One synchronous step: a slot is taken, or the job stands in a line. */
@@ -300,7 +305,7 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     const jobs = [...this.waiting.all(), ...this.lanes.flatMap((lane) => lane.queued())]
     for (const job of jobs) {
       this.remove(job)
-      this.wakeList.add(job, Exit.fail(rejected(new Draining({}))))
+      this.afterInput.add(job, Exit.fail(rejected(new Draining({}))))
     }
   }
 }
@@ -320,6 +325,10 @@ class BegunJob<Request, Response, Error> implements Begun<Response, Error> {
 
   take(): string | undefined {
     return this.pool.take(this.job)
+  }
+
+  sent(): void {
+    this.job.sent()
   }
 
   wait(onTurn: (refusal: DispatchError | undefined) => void): void {

@@ -38,8 +38,14 @@ export class Throttle {
     return delay
   }
 
+  /** A job has its turn. */
   take(now: number): void {
     for (const pacer of this.pacers) pacer.take(now)
+  }
+
+  /** A job that has had its turn starts. */
+  started(now: number): void {
+    for (const pacer of this.pacers) pacer.happened(now)
   }
 }
 

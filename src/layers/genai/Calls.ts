@@ -49,6 +49,11 @@ type OnEnd = Parameters<StartGenerate>[2]
 
 /** So many calls may wait for a slot beside those that will be free soon. */
 const MARGIN = 64
+/**
+ * Of the calls that can be sent at once, so many may wait for their turn while no endpoint would take another one at once: as
+ * many as a pause of the process can make due. More would only be kept in memory, and each is old before its turn comes.
+ */
+const STOCK = 1 / 8
 /** So many calls may always wait for their next attempt; more than that only in proportion to what can be sent at once. */
 const LEAST_RESTING = 1_024
 
@@ -116,16 +121,23 @@ export class Calls {
    * holds its request in memory. And not while nothing may be spent.
    */
   get room(): Room {
-    const { fleet, spending } = this
+    const { dispatcher, fleet, spending } = this
     return {
-      has: () =>
-        fleet.sending < fleet.capacity &&
-        this.active - this.resting < 2 * fleet.capacity + MARGIN &&
-        this.resting < Math.max(LEAST_RESTING, 2 * fleet.capacity) &&
-        spending?.isHeld !== true,
+      has: () => {
+        const { capacity, sending } = fleet
+        const trying = this.active - this.resting
+        return (
+          sending < capacity &&
+          trying < 2 * capacity + MARGIN &&
+          (trying - sending < capacity * STOCK + MARGIN || dispatcher.hasIdleSlot()) &&
+          this.resting < Math.max(LEAST_RESTING, 2 * capacity) &&
+          spending?.isHeld !== true
+        )
+      },
       watch: (listener) => {
         this.onRoom = listener
         fleet.onCapacity = listener
+        fleet.onSent = listener
         if (spending !== undefined) spending.onAllowed = listener
       }
     }
@@ -214,10 +226,11 @@ export class Calls {
 
   /** A turn for a streamed answer, held until the scope closes. */
   private turn(call: Call, place: SubmitOptions): Effect.Effect<StreamTurn, DispatchError, Scope.Scope> {
-    return Effect.map(this.dispatcher.lease(call, place), ({ worker, report }) => {
+    return Effect.map(this.dispatcher.lease(call, place), ({ report, sent, worker }) => {
       const { endpoint, tokens } = this.streamers.get(worker)!
       return {
         endpoint,
+        sent,
         report: (usage) => report(usage === undefined ? tokens.limits.map(() => 0) : tokens.countsOf(call, usage))
       }
     })

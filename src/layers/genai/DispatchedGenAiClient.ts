@@ -61,6 +61,8 @@ export const make = Effect.fnUntraced(function* (
       queueCapacity: endpoint.queueCapacity,
       priority: endpoint.priority,
       limits: endpoint.limits,
+      // By when they are written: connections take their time, and so does a busy process.
+      limitsCount: "sent",
       unitLimits: tokenLimits[index]!.limits,
       handler: makeEndpointHandler(endpoints[index]!)
     }))

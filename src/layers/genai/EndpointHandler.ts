@@ -7,18 +7,22 @@ import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import * as Json from "../../domain/providers/Json.ts"
 import type { Credential } from "../../domain/providers/Provider.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
-import type { Handler } from "../../services/Dispatcher.ts"
+import type { Handler, Turn } from "../../services/Dispatcher.ts"
 import type { TransportError } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 import type { Endpoint, Send } from "./Endpoint.ts"
 
 export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnswer, AttemptFailed | NotSent> => {
-  const attempt = (call: Call, credential: Credential): Effect.Effect<GenAiAnswer, AttemptFailed | NotSent> => {
+  const attempt = (
+    call: Call,
+    turn: Turn,
+    credential: Credential
+  ): Effect.Effect<GenAiAnswer, AttemptFailed | NotSent> => {
     const begun = endpoint.begin(call, credential, "answer")
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
     const send = begun.success
     return Effect.onExitPrimitive(
-      Effect.matchEffect(endpoint.transport.send(send.wire), {
+      Effect.matchEffect(endpoint.transport.send(send.wire, turn), {
         onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
         onSuccess: (response) => decode(endpoint, call, send, response)
       }),
@@ -29,7 +33,7 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
           : Effect.sync(() => endpoint.aborted(send))
     )
   }
-  return (call) => endpoint.withCredential(call, (credential) => attempt(call, credential))
+  return (call, turn) => endpoint.withCredential(call, (credential) => attempt(call, turn, credential))
 }
 
 /** How an attempt ended. */
@@ -38,14 +42,14 @@ export type Attempted = Exit.Exit<GenAiAnswer, AttemptFailed | NotSent>
 /**
  * Makes an attempt and calls back once, which may be at once. Gives what aborts it; then nothing is called back any more.
  */
-export type DirectSend = (call: Call, onEnd: (exit: Attempted) => void) => () => void
+export type DirectSend = (call: Call, turn: Turn, onEnd: (exit: Attempted) => void) => () => void
 
 /** The same without a fiber; `undefined` where sending takes one: to get the credential, or for the transport. */
 export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
   const { fixedCredential, transport } = endpoint
   const { start } = transport
   if (fixedCredential === undefined || start === undefined) return undefined
-  return (call, onEnd) => {
+  return (call, turn, onEnd) => {
     let sent: Send | undefined
     let notSent: Attempted
     try {
@@ -53,7 +57,7 @@ export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
       if (Result.isSuccess(begun)) {
         const send = begun.success
         sent = send
-        const abort = start(send.wire, (exit) => onEnd(received(endpoint, call, send, exit)))
+        const abort = start(send.wire, (exit) => onEnd(received(endpoint, call, send, exit)), turn)
         return () => {
           abort()
           endpoint.aborted(send)

@@ -16,10 +16,12 @@ export class HealthFleet {
   private disabled = NONE
   /** By the set given: the dispatcher is quick with a set that it has seen before. */
   private unions = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>()
-  private readonly load = { sending: 0 }
+  private underWay = 0
   private slots = 0
   /** Called when more can be sent at once than before. */
   onCapacity: () => void = () => {}
+  /** Called with every send. */
+  onSent: () => void = () => {}
   /** Called when an endpoint has been disabled: requests that may not use the others may wait in vain. */
   onLoss: () => void = () => {}
 
@@ -34,7 +36,13 @@ export class HealthFleet {
         const now = clock.currentTimeMillisUnsafe()
         return this.monitors.some((other) => other !== monitor && other.mayServe(now))
       },
-      load: this.load
+      onSend: () => {
+        this.underWay++
+        this.onSent()
+      },
+      onEnd: () => {
+        this.underWay--
+      }
     }
     const bounds = concurrencyBounds(config.endpoints, systemLimits)
     this.monitors = config.endpoints.map((endpoint, i) => new HealthMonitor(endpoint, clock, watcher, bounds[i]!))
@@ -72,7 +80,7 @@ export class HealthFleet {
 
   /** Sends under way, over all endpoints. */
   get sending(): number {
-    return this.load.sending
+    return this.underWay
   }
 
   /** Most sends at once, over the endpoints that take requests now; over all when none does. */

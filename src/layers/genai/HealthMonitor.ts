@@ -34,8 +34,10 @@ export interface HealthWatcher {
   readonly onCapacity: () => void
   /** Whether another endpoint than this one may well take the requests. */
   readonly hasOther: (monitor: HealthMonitor) => boolean
-  /** Sends under way, of all. */
-  readonly load: { sending: number }
+  /** A request is sent. */
+  readonly onSend: () => void
+  /** A send has ended, in whatever way. */
+  readonly onEnd: () => void
 }
 
 /**
@@ -123,14 +125,14 @@ export class HealthMonitor {
 
   /** A request is sent. */
   sent(): Ticket {
-    this.watcher.load.sending++
+    this.watcher.onSend()
     if (this.health.isRecovering) this.changed.openUnsafe()
     return this.health.sent()
   }
 
   /** An answer came, with these headers. */
   answered(ticket: Ticket, sentAtMs: number, nowMs: number, headers: Readonly<Record<string, string>>): void {
-    this.watcher.load.sending--
+    this.watcher.onEnd()
     this.isKnown = true
     if (this.health.answered(ticket, sentAtMs, nowMs)) this.changed.openUnsafe()
     const limits = RateLimitHeaders.read(headers, nowMs)
@@ -141,7 +143,7 @@ export class HealthMonitor {
    * The send failed. `disables`: what the endpoint refuses is its own, so that it would refuse others too. Default: true.
    */
   failed(ticket: Ticket, failure: ProviderFailure, sentAtMs: number, disables = true): void {
-    this.watcher.load.sending--
+    this.watcher.onEnd()
     const now = this.now()
     const { disable, ...verdict } = verdictOf(failure.reason, now)
     if (!this.isDisabled) this.lastFailure = failure
@@ -154,7 +156,7 @@ export class HealthMonitor {
 
   /** The send was given up by its caller. */
   aborted(ticket: Ticket): void {
-    this.watcher.load.sending--
+    this.watcher.onEnd()
     if (this.health.aborted(ticket)) this.changed.openUnsafe()
   }
 

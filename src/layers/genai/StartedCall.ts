@@ -98,7 +98,7 @@ export class StartedCall {
     if (worker === undefined) return false
     const send = this.owner.directSend(worker)
     if (send === undefined) this.fork(begun.rest)
-    else this.abort = send(this.call, (exit) => this.attempted(exit))
+    else this.abort = send(this.call, begun, (exit) => this.attempted(exit))
     return true
   }
 

@@ -12,12 +12,13 @@ import { ConnectionFailed, InvalidAnswer } from "../../domain/genai/GenAiError.t
 import type { Usage } from "../../domain/genai/GenAiResponse.ts"
 import type { Credential, ProviderFailure } from "../../domain/providers/Provider.ts"
 import type { StreamDecoder, StreamItem } from "../../domain/providers/StreamDecoder.ts"
+import type { Turn } from "../../services/Dispatcher.ts"
 import type { TransportError, WireStream } from "../../services/Transport.ts"
 import { AttemptFailed, type Call, type NotSent } from "./Attempt.ts"
 import type { Endpoint, Send } from "./Endpoint.ts"
 
 /** A turn at an endpoint. */
-export interface StreamTurn {
+export interface StreamTurn extends Turn {
   readonly endpoint: Endpoint
   /** Says what the request took of the endpoint's token limits; `undefined` when the endpoint refused it. */
   readonly report: (usage: Usage | undefined) => void
@@ -54,7 +55,7 @@ export const openStream = (
 const open = Effect.fnUntraced(function* (turn: StreamTurn, call: Call, credential: Credential, scope: Scope.Scope) {
   const { provider, transport } = turn.endpoint
   const attempt = yield* begin(turn, call, credential, scope)
-  const answer = yield* transport.open(attempt.send.wire).pipe(
+  const answer = yield* transport.open(attempt.send.wire, turn).pipe(
     Scope.provide(scope),
     Effect.mapError((error) => attempt.broken(error))
   )

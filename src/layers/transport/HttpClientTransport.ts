@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
-import { Transport, TransportError, type WireStream } from "../../services/Transport.ts"
+import { type SendListener, Transport, TransportError, type WireStream } from "../../services/Transport.ts"
 import * as TransportErrors from "./TransportErrors.ts"
 
 export interface HttpClientTransportOptions {
@@ -26,8 +26,8 @@ export interface HttpClientTransportOptions {
  *
  * **Details**
  *
- * - An `HttpClient` does not tell when its connection stands: `connectMs` is not used, and `firstByteMs` counts the
- *   connecting too.
+ * - An `HttpClient` does not tell when its connection stands: `connectMs` is not used, `firstByteMs` counts the
+ *   connecting too, and a request passes for sent when the client has it.
  * - The client's spans are off for these calls: they cost as much as the call.
  *
  * **Gotchas**
@@ -40,14 +40,23 @@ export const make = Effect.fnUntraced(function* (
   const client = yield* HttpClient.HttpClient
   const maxBodyBytes = options.maxBodyBytes ?? 64 * 1024 * 1024
 
-  const head = <R>(request: WireRequest, through: HttpClient.HttpClient.With<HttpClientError.HttpClientError, R>) =>
-    Effect.timeoutOrElse(through.execute(toHttp(request)), {
+  const head = <R>(
+    request: WireRequest,
+    listener: SendListener | undefined,
+    through: HttpClient.HttpClient.With<HttpClientError.HttpClientError, R>
+  ) => {
+    const execute = Effect.suspend(() => {
+      listener?.sent()
+      return through.execute(toHttp(request))
+    })
+    return Effect.timeoutOrElse(execute, {
       duration: request.timeouts.firstByteMs,
       orElse: () => Effect.fail(TransportErrors.timedOut(request, "firstByte"))
     })
+  }
 
-  const send = (request: WireRequest): Effect.Effect<WireResponse, TransportError> =>
-    Effect.flatMap(head(request, client), (response) =>
+  const send = (request: WireRequest, listener?: SendListener): Effect.Effect<WireResponse, TransportError> =>
+    Effect.flatMap(head(request, listener, client), (response) =>
       Effect.map(
         readText(request, response, maxBodyBytes),
         (body): WireResponse => ({ status: response.status, headers: { ...response.headers }, body })
@@ -64,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
   const scopedClient = HttpClient.withScope(client)
 
   const open = Effect.fnUntraced(
-    function* (request: WireRequest) {
+    function* (request: WireRequest, listener?: SendListener) {
       const caller = yield* Effect.scope
       // A scope of the request's own: its limits and an early end of its body close it before the caller's.
       const scope = yield* Scope.fork(caller)
@@ -77,7 +86,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.andThen(giveUp(TransportErrors.timedOut(request, "total"))),
         Effect.forkIn(caller, { startImmediately: true })
       )
-      const response = yield* Effect.raceFirst(Deferred.await(ended), head(request, scopedClient)).pipe(
+      const response = yield* Effect.raceFirst(Deferred.await(ended), head(request, listener, scopedClient)).pipe(
         Scope.provide(scope),
         Effect.mapError((error) => explain(request, error)),
         Effect.onError(() => abandon)

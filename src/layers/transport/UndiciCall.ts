@@ -1,7 +1,7 @@
 /** One request on its way through undici, from the connection to the end of the answer. */
 import { type Dispatcher, errors } from "undici"
 import type { WireRequest } from "../../domain/providers/Wire.ts"
-import type { TransportError } from "../../services/Transport.ts"
+import type { SendListener, TransportError } from "../../services/Transport.ts"
 import { type Connection, Connections, type ConnectionsOptions } from "./Connections.ts"
 import { Deadline, Deadlines } from "./Deadlines.ts"
 import * as TransportErrors from "./TransportErrors.ts"
@@ -58,10 +58,12 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   private phase: "connect" | "firstByte" | "idle" = "connect"
   private connection: Connection | undefined = undefined
   private isResent = false
+  private readonly listener: SendListener | undefined
 
-  constructor(exchange: Exchange, request: WireRequest) {
+  constructor(exchange: Exchange, request: WireRequest, listener: SendListener | undefined) {
     this.exchange = exchange
     this.request = request
+    this.listener = listener
     this.deadline = new Deadline(() => this.expire())
   }
 
@@ -88,6 +90,7 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   onRequestStart(): void {
     this.phase = "firstByte"
     this.limit(this.request.timeouts.firstByteMs)
+    this.listener?.sent()
   }
 
   onResponseStart(

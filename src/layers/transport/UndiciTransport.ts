@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { WireRequest } from "../../domain/providers/Wire.ts"
-import { type OnSent, Transport } from "../../services/Transport.ts"
+import { type OnEnd, type SendListener, Transport } from "../../services/Transport.ts"
 import { Exchange } from "./UndiciCall.ts"
 import { StreamedCall } from "./UndiciStreamedCall.ts"
 import { WholeCall } from "./UndiciWholeCall.ts"
@@ -53,12 +53,12 @@ export const make = (options: UndiciTransportOptions = {}): Effect.Effect<Transp
     ),
     (exchange): Transport["Service"] => ({
       // With one parameter `callback` makes no AbortController.
-      send: (request) => Effect.callback((resume) => Effect.sync(start(exchange, request, resume))),
-      start: (request, onEnd) => start(exchange, request, onEnd),
-      open: (request) =>
+      send: (request, listener) => Effect.callback((resume) => Effect.sync(start(exchange, request, resume, listener))),
+      start: (request, onEnd, listener) => start(exchange, request, onEnd, listener),
+      open: (request, listener) =>
         Effect.flatMap(
           Effect.acquireRelease(
-            Effect.sync(() => new StreamedCall(exchange, request)),
+            Effect.sync(() => new StreamedCall(exchange, request, listener)),
             (call) => Effect.sync(() => call.abandon())
           ),
           (call) => call.opened
@@ -66,8 +66,13 @@ export const make = (options: UndiciTransportOptions = {}): Effect.Effect<Transp
     })
   )
 
-const start = (exchange: Exchange, request: WireRequest, onEnd: OnSent): (() => void) => {
-  const call = new WholeCall(exchange, request, onEnd)
+const start = (
+  exchange: Exchange,
+  request: WireRequest,
+  onEnd: OnEnd,
+  listener: SendListener | undefined
+): (() => void) => {
+  const call = new WholeCall(exchange, request, onEnd, listener)
   call.start()
   return () => call.giveUp()
 }

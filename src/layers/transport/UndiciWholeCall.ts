@@ -2,16 +2,16 @@
 import * as Exit from "effect/Exit"
 import type { Dispatcher } from "undici"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
-import type { OnSent, TransportError } from "../../services/Transport.ts"
+import type { OnEnd, SendListener, TransportError } from "../../services/Transport.ts"
 import { Call, type Exchange } from "./UndiciCall.ts"
 
 export class WholeCall extends Call {
-  private readonly onEnd: OnSent
+  private readonly onEnd: OnEnd
   private readonly chunks: Array<Buffer> = []
   private isGivenUp = false
 
-  constructor(exchange: Exchange, request: WireRequest, onEnd: OnSent) {
-    super(exchange, request)
+  constructor(exchange: Exchange, request: WireRequest, onEnd: OnEnd, listener: SendListener | undefined) {
+    super(exchange, request, listener)
     this.onEnd = onEnd
   }
 

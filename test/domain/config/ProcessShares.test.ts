@@ -71,6 +71,7 @@ describe("ProcessShares", () => {
       const trySend = (pacer: Pacer): void => {
         if (pacer.delay(now) > 0) return
         pacer.take(now)
+        pacer.happened(now)
         sentAt.push(now)
       }
       for (const { lateMs, who } of schedule) {

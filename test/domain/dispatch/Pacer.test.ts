@@ -4,19 +4,33 @@ import { Pacer } from "../../../src/domain/dispatch/Pacer.ts"
 
 const Between = (minimum: number, maximum: number) => Schema.Finite.check(Schema.isBetween({ minimum, maximum }))
 
-/** Takes whenever allowed; a timer that is asked for `delay` fires `late()` milliseconds too late. */
-const drive = (pacer: Pacer, untilMs: number, late: () => number): Array<number> => {
+/**
+ * Takes whenever allowed; a timer that is asked for `delay` fires `late()` milliseconds too late, and an event that was taken
+ * happens `after()` milliseconds later. Gives when they happened.
+ */
+const drive = (pacer: Pacer, untilMs: number, late: () => number, after = () => 0): Array<number> => {
   const events: Array<number> = []
+  /** When those that were taken are going to happen. */
+  let pending: Array<number> = []
+  const happen = (until: number): void => {
+    for (const time of pending.filter((time) => time <= until).sort((a, b) => a - b)) {
+      pacer.happened(time)
+      events.push(time)
+    }
+    pending = pending.filter((time) => time > until)
+  }
   let now = 0
   while (now < untilMs) {
+    happen(now)
     const delay = pacer.delay(now)
     if (delay > 0) {
       now += Math.max(delay, 0.001) + late()
     } else {
       pacer.take(now)
-      events.push(now)
+      pending.push(now + after())
     }
   }
+  happen(Number.POSITIVE_INFINITY)
   return events
 }
 
@@ -43,6 +57,23 @@ describe("Pacer", () => {
     }
   )
 
+  it.prop(
+    "never lets any window hold more than the limit, however long after its turn an event happens",
+    {
+      limit: Between(0.3, 200),
+      lateness: Schema.Array(Between(0, 300)).check(Schema.isBetweenLength(1, 30)),
+      delays: Schema.Array(Between(0, 3_000)).check(Schema.isBetweenLength(1, 30))
+    },
+    ({ delays, lateness, limit }) => {
+      let turn = 0
+      const late = (): number => lateness[turn++ % lateness.length]!
+      const after = (): number => delays[turn % delays.length]!
+      const events = drive(new Pacer(limit, 1000), 10_000, late, after)
+      const whole = Math.max(1, Math.floor(limit))
+      assert.isAtMost(most(events, (1000 / limit) * whole - 1e-6), whole)
+    }
+  )
+
   it.each([7, 50, 500, 10_000])("uses a limit of %d/s within one percent when timers are a few ms late", (limit) => {
     let seed = 1
     const late = (): number => {
@@ -62,12 +93,25 @@ describe("Pacer", () => {
     assert.isAtMost(most(events, 1000 - 1e-6), 500)
   })
 
+  it("uses a limit within two percent when events happen some milliseconds after their turns", () => {
+    let turn = 0
+    const events = drive(
+      new Pacer(500, 1000),
+      20_000,
+      () => 1,
+      () => (turn++ % 20) + 1
+    )
+    assert.isAtLeast(events.length, 9_800)
+  })
+
   it("does not save up idle time", () => {
     const pacer = new Pacer(10, 1000)
     assert.strictEqual(pacer.delay(0), 0)
     pacer.take(0)
+    pacer.happened(0)
     assert.strictEqual(pacer.delay(5_000), 0)
     pacer.take(5_000)
+    pacer.happened(5_000)
     assert.approximately(pacer.delay(5_000), 100, 1)
   })
 

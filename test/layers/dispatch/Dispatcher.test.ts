@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { DispatchError, InvalidOptions } from "../../../src/domain/dispatch/DispatchError.ts"
 import { layer, make, makePool } from "../../../src/layers/dispatch/Dispatcher.ts"
@@ -263,10 +263,12 @@ describe("submit", () => {
       const submitters = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 64 }), () => submitter, { concurrency: "unbounded", discard: true })
       )
-      yield* Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 1)))
+      // Ends only when timers go on.
+      while ((yield* dispatcher.metrics).completed <= 64) {
+        yield* Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 1)))
+      }
       goesOn = false
       yield* Fiber.join(submitters)
-      assert.isAbove((yield* dispatcher.metrics).completed, 64)
     })
   )
 
@@ -419,6 +421,119 @@ describe("limits", () => {
       assert.deepStrictEqual(served, { slow: 1, fast: 48 })
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(served, { slow: 2, fast: 48 })
+    })
+  )
+})
+
+describe("limits that count what is sent", () => {
+  const LIMIT = 10
+  /** How long after its turn a job is sent, in milliseconds. */
+  const delays = [0, 5, 400, 30, 1_200, 0, 0, 700, 90, 10]
+  const delayOf = (job: number): Duration.Duration => Duration.millis(delays[job % delays.length]!)
+
+  /** Lets jobs come for so long, and gives when they were sent. */
+  const sendTimes = Effect.fnUntraced(function* (
+    seconds: number,
+    come: (
+      dispatcher: DispatcherShape<number, void, never>,
+      job: number,
+      onSent: Effect.Effect<void>
+    ) => Effect.Effect<unknown, unknown>
+  ) {
+    const times: Array<number> = []
+    const clock = yield* Clock.Clock
+    const note = Effect.sync(() => void times.push(clock.currentTimeMillisUnsafe()))
+    const dispatcher = yield* makePool({
+      size: 2,
+      limits: { requestsPerSecond: LIMIT },
+      limitsCount: "sent",
+      handler: (job: number, turn) =>
+        Effect.andThen(
+          Effect.sleep(delayOf(job)),
+          Effect.andThen(
+            note,
+            Effect.sync(() => turn.sent())
+          )
+        )
+    })
+    for (let job = 0; job < seconds * LIMIT; job++) yield* Effect.forkChild(come(dispatcher, job, note))
+    yield* settle
+    for (let tick = 0; tick < seconds * 100; tick++) yield* TestClock.adjust("10 millis")
+    return times
+  })
+
+  const holds = (times: ReadonlyArray<number>, atLeast: number): void => {
+    assert.isAtLeast(times.length, atLeast)
+    for (const time of times) {
+      assert.isAtMost(times.filter((other) => other >= time && other < time + 1_000).length, LIMIT)
+    }
+  }
+
+  it.effect("hold however long after its turn a job is sent", () =>
+    Effect.gen(function* () {
+      holds(yield* sendTimes(20, (dispatcher, job) => dispatcher.submit(job)), 100)
+    })
+  )
+
+  it.effect("hold for leases", () =>
+    Effect.gen(function* () {
+      const times = yield* sendTimes(20, (dispatcher, job, onSent) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const lease = yield* dispatcher.lease(job)
+            yield* Effect.sleep(delayOf(job))
+            yield* onSent
+            lease.sent()
+            yield* Effect.sleep("1 second")
+          })
+        )
+      )
+      holds(times, 100)
+    })
+  )
+
+  it.effect("count a job that is never sent at its end", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* makePool({
+        size: 1,
+        limits: { requestsPerSecond: 1 },
+        limitsCount: "sent",
+        handler: () => Effect.sleep("3 seconds")
+      })
+      yield* Effect.forkChild(dispatcher.submit(0))
+      const second = yield* Effect.forkChild(dispatcher.submit(1))
+      const running = Effect.map(dispatcher.metrics, ({ completed, inflight }) => [completed, inflight])
+      yield* settle
+      yield* TestClock.adjust("2900 millis")
+      assert.deepStrictEqual(yield* running, [0, 1])
+      yield* TestClock.adjust("900 millis")
+      assert.deepStrictEqual(yield* running, [1, 0])
+      yield* TestClock.adjust("400 millis")
+      assert.deepStrictEqual(yield* running, [1, 1])
+      yield* Fiber.interrupt(second)
+    })
+  )
+
+  it.effect("count a begun job from when its caller says so, and once", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* makePool({
+        size: 1,
+        limits: { requestsPerSecond: 1 },
+        limitsCount: "sent",
+        handler: () => Effect.void
+      })
+      const first = dispatcher.begin(0)
+      assert.isDefined(first.take())
+      yield* TestClock.adjust("5 seconds")
+      first.sent()
+      yield* TestClock.adjust("600 millis")
+      first.sent()
+      first.end(Exit.void)
+      const second = dispatcher.begin(1)
+      assert.isUndefined(second.take())
+      yield* TestClock.adjust("500 millis")
+      assert.isDefined(second.take())
+      second.end(Exit.void)
     })
   )
 })

@@ -2,7 +2,7 @@
 import { beforeEach, describe } from "@effect/vitest"
 import { type Context, Effect, Layer, Stream } from "effect"
 import type { WireRequest, WireResponse } from "../../../src/domain/providers/Wire.ts"
-import { Transport, type TransportError } from "../../../src/services/Transport.ts"
+import { type SendListener, Transport, type TransportError } from "../../../src/services/Transport.ts"
 
 export type Answer = Effect.Effect<WireResponse, TransportError>
 
@@ -37,6 +37,8 @@ export const describeBothWays = (name: string, tests: () => void): void =>
 /** Answers by the host's first label (`east` of `http://east.test`); records every send. */
 export class FakeTransport {
   readonly sent: Array<string> = []
+  /** What a request waits for before it is sent. */
+  connected: Effect.Effect<void> | undefined = undefined
   private readonly answer: (endpoint: string, send: number, request: WireRequest) => Answer
 
   /** `send` counts from 1, over all endpoints. */
@@ -52,17 +54,26 @@ export class FakeTransport {
   }
 
   private transport(context: Context.Context<never>): Transport["Service"] {
-    const answerTo = (request: WireRequest): Answer => {
+    const sendNow = (request: WireRequest, listener: SendListener | undefined): Answer => {
+      listener?.sent()
       const name = new URL(request.origin).hostname.split(".")[0]!
       this.sent.push(name)
       return this.answer(name, this.sent.length, request)
     }
-    const send = (request: WireRequest): Answer => Effect.suspend(() => answerTo(request))
+    const answerTo = (request: WireRequest, listener: SendListener | undefined): Answer =>
+      this.connected === undefined
+        ? sendNow(request, listener)
+        : Effect.andThen(
+            this.connected,
+            Effect.suspend(() => sendNow(request, listener))
+          )
+    const send = (request: WireRequest, listener?: SendListener): Answer =>
+      Effect.suspend(() => answerTo(request, listener))
     return {
       send,
       start: isDirect
-        ? (request, onEnd) => {
-            const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, answerTo(request)))
+        ? (request, onEnd, listener) => {
+            const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, answerTo(request, listener)))
             const forget = fiber.addObserver(onEnd)
             return () => {
               forget()
@@ -70,8 +81,8 @@ export class FakeTransport {
             }
           }
         : undefined,
-      open: (request) =>
-        Effect.map(send(request), ({ status, headers, body }) => ({
+      open: (request, listener) =>
+        Effect.map(send(request, listener), ({ status, headers, body }) => ({
           status,
           headers,
           body: Stream.succeed(Buffer.from(body))

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, type Scope } from "effect"
 import type { WireRequest, WireTimeouts } from "../../../src/domain/providers/Wire.ts"
-import { Transport, type TransportError } from "../../../src/services/Transport.ts"
+import { type SendListener, Transport, type TransportError } from "../../../src/services/Transport.ts"
 import { deadOrigin, httpServer, readBody, tcpServer } from "./servers.ts"
 
 export interface Traits {
@@ -31,13 +31,45 @@ export const request = (
   timeouts: { ...patient, ...options.timeouts }
 })
 
-export const send = (wire: WireRequest) => Effect.flatMap(Transport, (transport) => transport.send(wire))
+export const send = (wire: WireRequest, listener?: SendListener) =>
+  Effect.flatMap(Transport, (transport) => transport.send(wire, listener))
+
+/** Counts how often it is told of a send. */
+export const countSends = () => {
+  let sends = 0
+  const listener: SendListener = { sent: () => void sends++ }
+  return { listener, sends: () => sends }
+}
 
 export const conformance = (name: string, { layer, smallBodies, connecting, abortsConnecting }: Traits) => {
   const live = (sentence: string, test: Effect.Effect<void, unknown, Transport | Scope.Scope>) =>
     it.live(sentence, () => Effect.provide(test, layer))
 
   describe(`${name} as a transport`, () => {
+    live(
+      "says once that the request is sent, before it comes, also on a connection that stood already",
+      Effect.gen(function* () {
+        const { listener, sends } = countSends()
+        const seen: Array<number> = []
+        const server = yield* httpServer((_, response) => {
+          seen.push(sends())
+          response.end("ok")
+        })
+        yield* send(request(server.origin), listener)
+        yield* send(request(server.origin), listener)
+        assert.deepStrictEqual([...seen, sends()], [1, 2, 2])
+      })
+    )
+
+    live(
+      "says that a request is sent only when there is a connection, if it knows",
+      Effect.gen(function* () {
+        const { listener, sends } = countSends()
+        yield* Effect.flip(send(request(yield* deadOrigin), listener))
+        assert.strictEqual(sends(), connecting === "connect" ? 0 : 1)
+      })
+    )
+
     live(
       "sends the request as it is and gives back status, headers in lower case and body",
       Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import type { WireRequest } from "../../../src/domain/providers/Wire.ts"
 import { Transport, type TransportError } from "../../../src/services/Transport.ts"
-import { request, type Traits } from "./conformance.ts"
+import { countSends, request, type Traits } from "./conformance.ts"
 import { deadOrigin, httpServer, readBody, tcpServer } from "./servers.ts"
 
 const open = (wire: WireRequest) => Effect.flatMap(Transport, (transport) => transport.open(wire))
@@ -34,6 +34,18 @@ export const streamingConformance = (name: string, { layer, smallBodies }: Trait
     it.live(sentence, () => Effect.provide(test, layer))
 
   describe(`${name} as a streaming transport`, () => {
+    live(
+      "says once that the request is sent",
+      Effect.gen(function* () {
+        const { listener, sends } = countSends()
+        const server = yield* httpServer((_, response) => void response.end("ok"))
+        const { body } = yield* Effect.flatMap(Transport, (transport) =>
+          transport.open(request(server.origin), listener)
+        )
+        assert.deepStrictEqual([yield* textOf(body), sends()], ["ok", 1])
+      })
+    )
+
     live(
       "gives the head at once and each chunk as it comes",
       Effect.gen(function* () {
