@@ -16,6 +16,7 @@ export class Affinity {
   private readonly sliding: boolean
 
   constructor(settings: AffinitySettings, clock: Clock.Clock) {
+    // Not `Random`, which may be one that others can foretell: it is a secret.
     const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Uint32Array(2))
     this.sessions = new SessionTable(settings.capacity, [key0, key1])
     this.clock = clock
