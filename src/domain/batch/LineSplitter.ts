@@ -13,6 +13,8 @@ export interface RawLine {
   readonly index: number
   /** The line's bytes; its first `limit` bytes when it is oversized. Valid until the next call of `push`. */
   readonly bytes: Buffer
+  /** Where they start, in bytes from the start of the input; `undefined` when the line came by another way. */
+  readonly start?: number | undefined
   /** Whether the line has more bytes than the limit. */
   readonly oversized: boolean
   /** Whether a line end follows; only the last line can be without one. */
@@ -100,12 +102,14 @@ export class LineSplitter {
 
   private line(kept: Buffer, seen: number, lineEnd: number): RawLine {
     const index = this.count++
-    this.offset += seen + lineEnd
     const start = index === 0 && startsWithBom(kept) ? BOM.length : 0
+    const at = this.offset + start
+    this.offset += seen + lineEnd
     const whole = seen === kept.length
     const end = whole && kept.length > start && kept[kept.length - 1] === CR ? kept.length - 1 : kept.length
     const oversized = !whole || end - start > this.limit
-    return { index, bytes: kept.subarray(start, oversized ? start + this.limit : end), oversized, ended: lineEnd > 0 }
+    const bytes = kept.subarray(start, oversized ? start + this.limit : end)
+    return { index, bytes, start: at, oversized, ended: lineEnd > 0 }
   }
 }
 

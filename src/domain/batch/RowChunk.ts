@@ -3,12 +3,19 @@ import { free } from "./Bytes.ts"
 import type { RawLine } from "./LineSplitter.ts"
 import type { FormatName } from "./Row.ts"
 
-/** Some lines of an input, not necessarily next to each other, in few pieces: cheap to send to another process. */
+/**
+ * Some lines of an input, not necessarily next to each other, in few pieces: cheap to send to another process.
+ *
+ * The lines are sent along, or only where they stand (`at`), for a process that can read the input by itself.
+ */
 export interface ChunkLines {
   /** 0-based number of each line in the input. */
   readonly indexes: Float64Array
-  /** Where each line ends in `bytes`; the next one starts there. */
+  /** Where each line starts and ends, in `bytes` or from `at` on. */
+  readonly starts: Uint32Array
   readonly ends: Uint32Array
+  /** Position in the input, in bytes; `undefined` when the lines are in `bytes`, which are none otherwise. */
+  readonly at: number | undefined
   readonly bytes: Uint8Array
   /** Positions (in this chunk) of the lines that are longer than is allowed, and cut. */
   readonly oversized: ReadonlyArray<number>
@@ -16,27 +23,49 @@ export interface ChunkLines {
   readonly format: FormatName | undefined
 }
 
+const NO_BYTES = new Uint8Array(0)
+
 /** Copies lines, which are valid only until more is read, into a chunk. */
 export const chunkOf = (lines: ReadonlyArray<RawLine>, format: FormatName | undefined): ChunkLines => {
-  const indexes = new Float64Array(lines.length)
-  const ends = new Uint32Array(lines.length)
-  const oversized: Array<number> = []
   let size = 0
-  for (let at = 0; at < lines.length; at++) {
-    const line = lines[at]!
+  const { ends, starts, ...rest } = placesOf(lines, (line) => {
+    const start = size
     size += line.bytes.length
-    indexes[at] = line.index
-    ends[at] = size
-    if (line.oversized) oversized.push(at)
-  }
+    return start
+  })
   const bytes = Buffer.allocUnsafeSlow(size)
-  for (let at = 0; at < lines.length; at++) bytes.set(lines[at]!.bytes, at === 0 ? 0 : ends[at - 1])
-  return { indexes, ends, bytes, oversized, format }
+  for (let at = 0; at < lines.length; at++) bytes.set(lines[at]!.bytes, starts[at])
+  return { ...rest, starts, ends, at: undefined, bytes, format }
 }
 
-/** The line at a position, as it was read from the input. */
-export const lineAt = ({ bytes, ends, indexes, oversized }: ChunkLines, position: number): RawLine => {
-  const start = position === 0 ? 0 : ends[position - 1]!
+/** A chunk of where the lines stand, which must be known of each; no more than 4 GiB from the first to the last. */
+export const spanOf = (lines: ReadonlyArray<RawLine>, format: FormatName | undefined): ChunkLines => {
+  const at = lines[0]?.start ?? 0
+  return { ...placesOf(lines, ({ start = Number.NaN }) => start - at), at, bytes: NO_BYTES, format }
+}
+
+const placesOf = (lines: ReadonlyArray<RawLine>, startOf: (line: RawLine) => number) => {
+  const indexes = new Float64Array(lines.length)
+  const starts = new Uint32Array(lines.length)
+  const ends = new Uint32Array(lines.length)
+  const oversized: Array<number> = []
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at]!
+    indexes[at] = line.index
+    starts[at] = startOf(line)
+    ends[at] = starts[at]! + line.bytes.length
+    if (line.oversized) oversized.push(at)
+  }
+  return { indexes, starts, ends, oversized }
+}
+
+/** The line at a position, as it was read from the input; of a chunk that has its lines, or whose lines were read. */
+export const lineAt = (
+  { bytes: own, ends, indexes, oversized, starts }: ChunkLines,
+  position: number,
+  bytes = own
+): RawLine => {
+  const start = starts[position]!
   return {
     index: indexes[position]!,
     bytes: Buffer.from(bytes.buffer, bytes.byteOffset + start, ends[position]! - start),
@@ -44,6 +73,24 @@ export const lineAt = ({ bytes, ends, indexes, oversized }: ChunkLines, position
     ended: true
   }
 }
+
+/** The lines at some positions, in as much memory as they need. */
+const pick = (lines: ChunkLines, slots: ReadonlyArray<number>): ChunkLines => {
+  if (lines.at === undefined)
+    return chunkOf(
+      slots.map((slot) => lineAt(lines, slot)),
+      lines.format
+    )
+  return {
+    ...lines,
+    indexes: Float64Array.from(slots, (slot) => lines.indexes[slot]!),
+    starts: Uint32Array.from(slots, (slot) => lines.starts[slot]!),
+    ends: Uint32Array.from(slots, (slot) => lines.ends[slot]!),
+    oversized: slots.flatMap((slot, position) => (lines.oversized.includes(slot) ? [position] : []))
+  }
+}
+
+const sizeOf = ({ ends, starts }: ChunkLines): number => ends.reduce((sum, end, at) => sum + end - starts[at]!, 0)
 
 /**
  * A chunk of which more and more rows are settled; the lines are its own, and are gone when no row is left. Holds no more
@@ -56,6 +103,8 @@ export class RowChunk {
   readonly rows: number
   /** Rows that are not settled. */
   left: number
+  /** Bytes of the lines that are held, here or in the process that has them. */
+  size: number
   /** The number of its first row among all that were given to the process that has it. */
   firstNumber = 0
 
@@ -69,12 +118,8 @@ export class RowChunk {
     this.lines = lines
     this.rows = lines.indexes.length
     this.left = this.rows
+    this.size = sizeOf(lines)
     this.isSettled = new Uint8Array(this.rows)
-  }
-
-  /** Bytes that it holds. */
-  get size(): number {
-    return this.lines.bytes.length
   }
 
   /** Its lines, as long as none of them is settled. */
@@ -103,15 +148,16 @@ export class RowChunk {
 
   private compact(): void {
     const { lines, positions } = this
-    const kept: Array<RawLine> = []
+    const kept: Array<number> = []
     const at: Array<number> = []
     for (let slot = 0; slot < lines.indexes.length; slot++) {
       const position = positions === undefined ? slot : positions[slot]!
       if (this.isSettled[position] !== 0) continue
-      kept.push(lineAt(lines, slot))
+      kept.push(slot)
       at.push(position)
     }
-    this.lines = chunkOf(kept, lines.format)
+    this.lines = pick(lines, kept)
+    this.size = sizeOf(this.lines)
     this.positions = Uint32Array.from(at)
   }
 }

@@ -51,10 +51,14 @@ export interface Work {
 /** A client that does not keep to the timeout of its drain, or to its end, is not waited for longer than this. */
 const SLACK = Duration.seconds(1)
 
-/** Starts a run whose work is done by `makeWork`; what it opens belongs to the run and is closed at its end. */
+/**
+ * Starts a run whose work is done by `makeWork`; what it opens belongs to the run and is closed at its end. `readBytes` of
+ * the input are read at once; a default is there for those who do the rows in this process.
+ */
 export const start = Effect.fn("BatchRunner.start")(function* <R>(
   options: BatchOptions,
-  makeWork: (opened: Opened) => Effect.Effect<Work, BatchError, R | Scope.Scope>
+  makeWork: (opened: Opened) => Effect.Effect<Work, BatchError, R | Scope.Scope>,
+  readBytes?: number
 ): Effect.fn.Return<BatchRun, BatchError, Exclude<R, Scope.Scope> | FileSystem.FileSystem | Stdio.Stdio | Scope.Scope> {
   yield* checkOptions(options)
   const startedMs = yield* Clock.currentTimeMillis
@@ -62,7 +66,7 @@ export const start = Effect.fn("BatchRunner.start")(function* <R>(
   const outer = yield* Effect.scope
   const resources = yield* Scope.fork(outer)
   const { tally, work } = yield* Effect.gen(function* () {
-    const opened = yield* open(options)
+    const opened = yield* open(options, readBytes)
     return { tally: opened.tally, work: yield* makeWork(opened) }
   }).pipe(
     Scope.provide(resources),
@@ -116,7 +120,7 @@ export const windDown = (
   })
 
 /** Everything up to the first row. */
-const open = Effect.fnUntraced(function* (options: BatchOptions) {
+const open = Effect.fnUntraced(function* (options: BatchOptions, readBytes: number | undefined) {
   const found = yield* BatchPaths.lookUp(options)
   for (const file of [found.save, found.errors]) if (file.kind === "file") yield* RunLock.acquire(file)
   // Once more: the run that held the lock until now may have written.
@@ -130,7 +134,7 @@ const open = Effect.fnUntraced(function* (options: BatchOptions) {
   const gate = new Gate()
   const tally = new Tally({ saved: journal.saved, failed: journal.failed, invalid: earlier.invalid })
   const writers = yield* ResultFiles.open(paths, earlier, () => gate.look())
-  const reader = yield* LineReader.open(input)
+  const reader = yield* LineReader.open(input, undefined, readBytes)
   if (verified) yield* Effect.forkScoped(countRows(options, input, tally))
   const opened: Opened = { options, input, reader, writers, journal, verified, tally, gate }
   return opened

@@ -29,15 +29,16 @@ export interface LineReader {
   readonly offset: () => number
 }
 
-/** Bytes read at once; also how much of the event loop's time a run takes at once. */
+/** Bytes read at once, unless said otherwise; also how much of the event loop's time a run takes at once. */
 const CHUNK = 256 * 1024
 
 /** Opens an input. It is read as `take` and `fill` ask for it, and closed with the scope. */
 export const open = (
   input: InputFile,
-  lineLimit?: number
+  lineLimit?: number,
+  size: number = CHUNK
 ): Effect.Effect<LineReader, BatchError, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
-  Effect.map(chunks(input, CHUNK), ({ next }) => {
+  Effect.map(chunks(input, size), ({ next }) => {
     const splitter = new LineSplitter(lineLimit)
     let last: RawLine | undefined
     let ended = false

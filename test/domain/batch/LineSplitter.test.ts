@@ -5,10 +5,12 @@ import { LineCounter, LineSplitter } from "../../../src/domain/batch/LineSplitte
 /** All lines of the chunks: their text, and whether they were cut. */
 const split = (chunks: ReadonlyArray<Uint8Array>, limit?: number) => {
   const splitter = new LineSplitter(limit)
+  const whole = Buffer.concat(chunks)
   const lines: Array<{ index: number; text: string; oversized: boolean; ended: boolean }> = []
   const add = (line: ReturnType<LineSplitter["next"]>) => {
     if (line === undefined) return false
-    const { bytes, ...rest } = line
+    const { bytes, start = Number.NaN, ...rest } = line
+    assert.isTrue(whole.subarray(start, start + bytes.length).equals(bytes), "it is where it says")
     lines.push({ ...rest, text: bytes.toString("latin1") })
     return true
   }

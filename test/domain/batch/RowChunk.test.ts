@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { RawLine } from "../../../src/domain/batch/LineSplitter.ts"
-import { chunkOf, lineAt, RowChunk } from "../../../src/domain/batch/RowChunk.ts"
+import { type ChunkLines, chunkOf, lineAt, RowChunk, spanOf } from "../../../src/domain/batch/RowChunk.ts"
 
 const line = (index: number, text: string, oversized = false): RawLine => ({
   index,
@@ -10,11 +10,26 @@ const line = (index: number, text: string, oversized = false): RawLine => ({
   ended: true
 })
 
-const textsOf = (chunk: RowChunk | undefined): ReadonlyArray<readonly [number, string]> =>
+/** The input that these lines stand in, one after the other with something between, and the lines with their places. */
+const inputOf = (lines: ReadonlyArray<RawLine>, first = 0) => {
+  let text = "x".repeat(first)
+  const placed = lines.map((one) => {
+    const start = text.length
+    text += `${one.bytes.toString("latin1")}\n-`
+    return { ...one, start }
+  })
+  return { input: Buffer.from(text, "latin1"), placed }
+}
+
+/** As a process does that has the input. */
+const read = (lines: ChunkLines, input: Buffer): Uint8Array =>
+  lines.at === undefined ? lines.bytes : Uint8Array.from(input.subarray(lines.at, lines.at + (lines.ends.at(-1) ?? 0)))
+
+const textsOf = (chunk: RowChunk | undefined, input = Buffer.alloc(0)): ReadonlyArray<readonly [number, string]> =>
   chunk === undefined
     ? []
     : Array.from({ length: chunk.rows }, (_, position) => {
-        const { bytes, index } = lineAt(chunk.all, position)
+        const { bytes, index } = lineAt(chunk.all, position, read(chunk.all, input))
         return [index, bytes.toString()] as const
       })
 
@@ -25,6 +40,17 @@ describe("a chunk of lines", () => {
     assert.strictEqual(chunk.format, "openai")
     assert.deepStrictEqual(
       lines.map((_, position) => lineAt(chunk, position)),
+      lines
+    )
+  })
+
+  it("tells where the lines stand, for who can read them", () => {
+    const lines = [line(3, "a"), line(4, ""), line(9, "äöü"), line(2 ** 40, "cut", true)]
+    const { input, placed } = inputOf(lines, 1000)
+    const span = spanOf(placed, "gemini")
+    assert.strictEqual(span.bytes.length, 0)
+    assert.deepStrictEqual(
+      lines.map((_, position) => lineAt(span, position, read(span, input))),
       lines
     )
   })
@@ -40,12 +66,13 @@ describe("a chunk of lines", () => {
 describe("RowChunk", () => {
   it.prop(
     "gives what is not settled to another process, whole, and holds little more than that",
-    { keys: Schema.Array(Schema.Finite), part: Schema.Finite, again: Schema.Finite },
-    ({ again, keys, part }) => {
+    { keys: Schema.Array(Schema.Finite), part: Schema.Finite, again: Schema.Finite, isSpan: Schema.Boolean },
+    ({ again, isSpan, keys, part }) => {
       const lines = keys.map((_, index) => line(2 * index, `${index}`.repeat(1 + (index % 7))))
       const share = (of: number, by: number) => Math.floor((Math.abs(Math.sin(by)) || 0) * of)
       let open = lines.map(({ bytes, index }) => [index, bytes.toString()] as const)
-      let chunk: RowChunk | undefined = new RowChunk(5, chunkOf(lines, undefined))
+      const { input, placed } = inputOf(lines)
+      let chunk: RowChunk | undefined = new RowChunk(5, isSpan ? spanOf(placed, undefined) : chunkOf(lines, undefined))
       // Settled in any order, and taken over twice.
       for (const by of [part, again]) {
         if (chunk === undefined) break
@@ -58,7 +85,7 @@ describe("RowChunk", () => {
         if (open.length === 0) assert.strictEqual(chunk.size, 0)
         else if (settled.size * 4 >= chunk.rows * 3 + 4) assert.isAtMost(chunk.size, 4 * 7 * 4 * (bytes + 4))
         chunk = chunk.rest()
-        assert.deepStrictEqual(textsOf(chunk), open)
+        assert.deepStrictEqual(textsOf(chunk, input), open)
         if (chunk !== undefined) assert.strictEqual(chunk.sequence, 5)
       }
     }

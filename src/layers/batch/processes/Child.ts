@@ -15,11 +15,21 @@ import {
   type ParentMessage,
   TO_PARENT
 } from "./Messages.ts"
+import * as Spool from "./Spool.ts"
 
 export interface ChildEvents {
   readonly onMessage: (child: Child, message: ChildMessage) => void
   /** Once, after its last message. */
   readonly onEnd: (child: Child) => void
+}
+
+export interface ChildOptions {
+  readonly script: string
+  readonly share: number
+  readonly endpoints: ReadonlyArray<EndpointCounts>
+  /** The input, for it to read by itself. */
+  readonly input: number | undefined
+  readonly events: ChildEvents
 }
 
 export class Child {
@@ -37,21 +47,26 @@ export class Child {
 
   private readonly process: ChildProcess
   private readonly rows: Socket | undefined
+  private readonly spool: Spool.SpoolReader | undefined
   private readonly events: ChildEvents
 
-  constructor(script: string, share: number, endpoints: ReadonlyArray<EndpointCounts>, events: ChildEvents) {
+  constructor({ endpoints, events, input, script, share }: ChildOptions) {
     this.share = share
     this.endpoints = endpoints
     this.events = events
+    const spool = Spool.open()
+    if (spool !== undefined) {
+      this.spool = new Spool.SpoolReader(spool, (upTo) => this.send({ _tag: "Freed", upTo }))
+    }
     this.process = spawn(process.execPath, [...process.execArgv, script, CHILD_ARGUMENT], {
       // Standard output may have the results for itself.
-      stdio: ["ignore", "ignore", "inherit", "pipe", "pipe"]
+      stdio: ["ignore", "ignore", "inherit", "pipe", "pipe", input ?? "ignore", spool ?? "ignore"]
     })
     this.rows = this.pipe(FROM_PARENT)
     const results = this.pipe(TO_PARENT)
     if (results !== undefined) {
       Frames.read(results, (frame) => {
-        const message = childMessageOf(frame)
+        const message = this.messageOf(frame)
         if (message !== undefined) events.onMessage(this, message)
       })
     }
@@ -67,8 +82,24 @@ export class Child {
     if (this.rows?.writable) Frames.write(this.rows, frameOf(message))
   }
 
+  get hasSpool(): boolean {
+    return this.spool !== undefined
+  }
+
   kill(): void {
     if (this.state !== "ended") this.process.kill("SIGKILL")
+  }
+
+  /** A message, with what belongs to it and came through the spool. */
+  private messageOf(frame: Frames.Frame): ChildMessage | undefined {
+    const message = childMessageOf(frame)
+    if (message?._tag !== "Results" || message.spooled === undefined) return message
+    const { at, lengths } = message.spooled
+    const [save, errors] = this.spool?.take(at, lengths) ?? []
+    if (save !== undefined && errors !== undefined) return { ...message, save, errors }
+    // Its rows are not settled then, and go to others.
+    this.kill()
+    return undefined
   }
 
   /** `undefined` when the process could not be started. */
@@ -85,6 +116,7 @@ export class Child {
     this.state = "ended"
     if (!this.isComplete) this.death = why
     this.endpoints = this.endpoints.map(ended)
+    this.spool?.close()
     this.events.onEnd(this)
   }
 }

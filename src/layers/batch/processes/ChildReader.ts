@@ -19,13 +19,22 @@ export interface ChildReaderOptions {
   readonly onFormat: (format: FormatName | undefined) => void
   /** So many rows have been begun: more may come. */
   readonly onTaken: (rows: number) => void
+  /** Reads the input from a position on until the bytes are full; gives how many there were. */
+  readonly readAt: (bytes: Uint8Array, position: number) => number
 }
 
-export const make = ({ onFormat, onTaken }: ChildReaderOptions): ChildReader => {
+/** Most chunks are no larger. */
+const ROOM = 1024 * 1024
+
+export const make = ({ onFormat, onTaken, readAt }: ChildReaderOptions): ChildReader => {
   const chunks: Array<ChunkLines> = []
   const lasts = new Set<number>()
   const more = Latch.makeUnsafe(false)
   let current: ChunkLines | undefined
+  /** Where the lines of the current chunk are. */
+  let bytes: Uint8Array = new Uint8Array(0)
+  /** For one chunk after the other: a line is valid no longer than until the next one is asked for. */
+  let room = Buffer.alloc(0)
   let position = 0
   let taken = 0
   let told = 0
@@ -38,16 +47,35 @@ export const make = ({ onFormat, onTaken }: ChildReaderOptions): ChildReader => 
     onTaken(taken)
   }
 
+  /**
+   * Brings the lines here. A line is what stands at its place now: when somebody has cut or changed the file meanwhile, it
+   * is hardly a row any more, and is settled as one that cannot be read.
+   *
+   * Not in the background: the parent has just read them, so that they are in memory.
+   */
+  const load = (chunk: ChunkLines): ChunkLines => {
+    bytes = chunk.bytes
+    if (chunk.at === undefined) return chunk
+    const length = chunk.ends.at(-1) ?? 0
+    if (length > room.length) room = Buffer.allocUnsafeSlow(Math.max(length, ROOM))
+    bytes = room.subarray(0, length)
+    const there = readAt(bytes, chunk.at)
+    if (there === length) return chunk
+    const cut = (place: number) => Math.min(place, there)
+    return { ...chunk, starts: chunk.starts.map(cut), ends: chunk.ends.map(cut) }
+  }
+
   const take = () => {
     if (current === undefined || position === current.indexes.length) {
-      current = chunks.shift()
+      const next = chunks.shift()
+      current = next && load(next)
       if (current === undefined) return undefined
       tell()
       position = 0
       lasts.add(taken + current.indexes.length - 1)
       onFormat(current.format)
     }
-    const line = lineAt(current, position)
+    const line = lineAt(current, position, bytes)
     position += 1
     taken += 1
     offset += line.bytes.length + 1

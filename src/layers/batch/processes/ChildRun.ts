@@ -16,12 +16,15 @@ import * as BatchPipeline from "../BatchPipeline.ts"
 import * as BatchRuns from "../BatchRuns.ts"
 import { Gate } from "../Gate.ts"
 import * as ChildReader from "./ChildReader.ts"
-import type { ParentMessage, Start } from "./Messages.ts"
+import { INPUT, type ParentMessage, SPOOL, type Start } from "./Messages.ts"
 import { ParentChannel } from "./ParentChannel.ts"
 import * as ResultCollector from "./ResultCollector.ts"
+import { readAt, SpoolWriter } from "./Spool.ts"
 
 /** How often the parent is told the endpoints' figures. */
 export const STATS_EVERY = "250 millis"
+
+const NO_BYTES = new Uint8Array(0)
 
 /** Runs from the first message to the last row. */
 export const childRun = Effect.gen(function* () {
@@ -33,7 +36,7 @@ export const childRun = Effect.gen(function* () {
     else early.push(message)
   }
   parent.listen((message) => onMessage(message))
-  const { config: sent, options, upTo } = yield* Deferred.await(started)
+  const { config: sent, hasSpool, options, upTo } = yield* Deferred.await(started)
 
   const config = SentConfig.decode(sent)
   // Without a limit of its own: the parent knows what the others have spent.
@@ -50,11 +53,21 @@ export const childRun = Effect.gen(function* () {
     onFormat: (format) => {
       rows.format = format
     },
-    onTaken: (taken) => parent.send({ _tag: "Taken", rows: taken })
+    onTaken: (taken) => parent.send({ _tag: "Taken", rows: taken }),
+    readAt: (bytes, position) => readAt(INPUT, bytes, position)
   })
+  const spool = hasSpool ? new SpoolWriter(SPOOL) : undefined
   const collector = yield* ResultCollector.make({
     isBoundary: (number) => reader.isLast(number) && options.ordered,
-    send: (collected) => parent.send({ _tag: "Results", ...collected, tally: tally.counts })
+    send: ({ errors, numbers, save }) => {
+      const at = spool?.write([save, errors])
+      const results = { _tag: "Results", numbers, tally: tally.counts } as const
+      if (at === undefined) parent.send({ ...results, save, errors, spooled: undefined })
+      else {
+        const spooled = { at, lengths: [save.length, errors.length] } as const
+        parent.send({ ...results, save: NO_BYTES, errors: NO_BYTES, spooled })
+      }
+    }
   })
   const pipeline = yield* BatchPipeline.make({
     client,
@@ -85,6 +98,9 @@ export const childRun = Effect.gen(function* () {
         break
       case "End":
         reader.end()
+        break
+      case "Freed":
+        spool?.free(message.upTo)
         break
       case "Allow":
         spending.allow(message.upTo)

@@ -25,6 +25,8 @@ export interface ChildrenOptions {
   /** The configuration of each process. */
   readonly shares: ReadonlyArray<DispatcherConfig>
   readonly batch: BatchOptions
+  /** The input, open, when the processes can read it by themselves: then they may be given only where lines stand. */
+  readonly input: number | undefined
   readonly spending: Spending
   readonly tally: Tally
   readonly writers: ResultWriters
@@ -143,17 +145,18 @@ export class Children {
   }
 
   private start(share: number): void {
-    const { batch, script, shares } = this.options
+    const { batch, input, script, shares } = this.options
     const config = shares[share]!
     this.nobody.closeUnsafe()
-    const child = new Child(script, share, config.endpoints.map(unused), this.events)
+    const child = new Child({ script, share, endpoints: config.endpoints.map(unused), input, events: this.events })
     this.all.push(child)
     const { anyObject, maxOutstanding, ordered, outputFormat } = batch
     child.send({
       _tag: "Start",
       config: SentConfig.encode(config),
       options: { anyObject, ordered, outputFormat, maxOutstanding: Math.ceil(maxOutstanding / shares.length) },
-      upTo: this.allowances.of(child).upTo
+      upTo: this.allowances.of(child).upTo,
+      hasSpool: child.hasSpool
     })
   }
 

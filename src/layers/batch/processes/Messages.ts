@@ -14,6 +14,9 @@ export const CHILD_ARGUMENT = "--send-rows-for-parent"
 /** The ends of the two pipes in a child, one for each direction. */
 export const FROM_PARENT = 3
 export const TO_PARENT = 4
+/** The input, when a child can read it by itself, and the file that its results go through, when there is one. */
+export const INPUT = 5
+export const SPOOL = 6
 
 /** First of all. */
 export interface Start {
@@ -23,6 +26,8 @@ export interface Start {
   readonly options: Pick<BatchOptions, "anyObject" | "ordered" | "outputFormat" | "maxOutstanding">
   /** What it may spend before it is allowed more; infinite where there is no limit. */
   readonly upTo: Amounts
+  /** Whether there is a file that results go through. */
+  readonly hasSpool: boolean
 }
 
 /** Rows to be done, after all that came before. */
@@ -36,6 +41,8 @@ export type ParentMessage =
   | Rows
   /** There are no more rows. */
   | { readonly _tag: "End" }
+  /** So much of what went through the spool is taken over. */
+  | { readonly _tag: "Freed"; readonly upTo: number }
   /** The child may spend so much, counted from its start. */
   | { readonly _tag: "Allow"; readonly upTo: Amounts }
   /** Send nothing more: the budget is spent. */
@@ -53,6 +60,8 @@ export interface Results {
   /** Whole lines. */
   readonly save: Uint8Array
   readonly errors: Uint8Array
+  /** When they are in the spool and not here: where, and the bytes of each. */
+  readonly spooled: { readonly at: number; readonly lengths: readonly [number, number] } | undefined
   /** What was done so far, this included. */
   readonly tally: TallyCounts
 }
@@ -82,6 +91,7 @@ const PARENT_TAGS: ReadonlySet<unknown> = new Set<ParentMessage["_tag"]>([
   "Start",
   "Rows",
   "End",
+  "Freed",
   "Allow",
   "Exhaust",
   "Stop",

@@ -25,7 +25,7 @@ export const make = Effect.fnUntraced(function* (processes: ProcessPipeline.Proc
   return BatchRunner.of({
     start: (options) =>
       Effect.provideContext(
-        BatchRuns.start(options, (opened) => ProcessPipeline.make(opened, processes)),
+        BatchRuns.start(options, (opened) => ProcessPipeline.make(opened, processes), ProcessPipeline.READ_BYTES),
         platform
       ),
     check: (options) => Effect.provideContext(BatchCheck.check(options, new Unsaid(kinds)), platform)

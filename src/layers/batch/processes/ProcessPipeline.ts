@@ -3,12 +3,13 @@
  *
  * This process reads no row: it counts lines, leaves out those that are done, and hands on bytes in both directions.
  */
+import { closeSync, openSync } from "node:fs"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import type { RawLine } from "../../../domain/batch/LineSplitter.ts"
-import { type ChunkLines, chunkOf } from "../../../domain/batch/RowChunk.ts"
+import { type ChunkLines, chunkOf, spanOf } from "../../../domain/batch/RowChunk.ts"
 import { RowReader } from "../../../domain/batch/RowReader.ts"
 import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.ts"
 import type { Spending } from "../../genai/Spending.ts"
@@ -26,10 +27,33 @@ export interface ProcessOptions {
   readonly spending: Spending
 }
 
+/** Bytes of the input that are read at once: as many as a chunk may have, so that it needs to be no smaller. */
+export const READ_BYTES = 1024 * 1024
+
+/** A chunk has no more bytes than this from its first line to its last, unless it is one line. */
+const MOST_SPAN = READ_BYTES
+
+const isFar = (first: RawLine, { bytes, start = 0 }: RawLine): boolean =>
+  start + bytes.length - (first.start ?? 0) > MOST_SPAN
+
+/** The input for all processes, who read it at places of their own; `undefined` when it cannot be had once more. */
+const openShared = (path: string): Effect.Effect<number | undefined, never, Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      try {
+        return openSync(path, "r")
+      } catch {
+        return undefined
+      }
+    }),
+    (fd) => Effect.sync(() => fd !== undefined && closeSync(fd))
+  )
+
 export const make = Effect.fnUntraced(function* (
   { gate, input, journal, options, reader, tally, verified, writers }: Opened,
   { script, shares, spending }: ProcessOptions
 ): Effect.fn.Return<Work, never, Scope> {
+  const shared = input.kind === "file" ? yield* openShared(input.path) : undefined
   const children = yield* Effect.acquireRelease(
     Effect.map(
       Clock.Clock,
@@ -38,6 +62,7 @@ export const make = Effect.fnUntraced(function* (
           script,
           shares,
           batch: options,
+          input: shared,
           spending,
           tally,
           writers,
@@ -58,12 +83,12 @@ export const make = Effect.fnUntraced(function* (
     let { format } = rows
     for (let line = lines.peek(); line !== undefined && taken.length < most; line = lines.peek()) {
       rows.see(line)
-      if (taken.length > 0 && rows.format !== format) break
+      if (taken.length > 0 && (rows.format !== format || isFar(taken[0]!, line))) break
       format = rows.format
       taken.push(line)
       lines.take()
     }
-    return chunkOf(taken, format)
+    return shared === undefined ? chunkOf(taken, format) : spanOf(taken, format)
   }
 
   const feeding = yield* Feeding.make({

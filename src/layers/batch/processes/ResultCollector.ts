@@ -27,7 +27,7 @@ export interface CollectorOptions {
 }
 
 /** So much is sent without waiting for more. */
-const BATCH = 256 * 1024
+const BATCH = 1024 * 1024
 /** How long a result waits for more to be sent with. */
 const INTERVAL = "20 millis"
 

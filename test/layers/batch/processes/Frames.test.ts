@@ -94,6 +94,7 @@ describe("messages", () => {
         numbers: Uint32Array.of(3, 1),
         save: Buffer.from("saved\n"),
         errors: Buffer.from("failed\n"),
+        spooled: undefined,
         tally: { ...NOTHING_DONE, saved: 1, failed: 1, failures: { Timeout: 1 } }
       })
     )

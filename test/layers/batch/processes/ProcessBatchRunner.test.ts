@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { truncateSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
@@ -155,6 +155,48 @@ describe("a run over several processes", () => {
         assert.match(report.warnings.join(), /^Some fields .* endpoints of kind gemini: logit_bias\.$/)
         const custom = readLines(dir.save).map((line) => line["custom_id"])
         assert.deepStrictEqual(new Set(custom), new Set(range(200).map((index) => `row-${index}`)))
+      }),
+    TIMEOUT
+  )
+
+  it.live(
+    "hands on rows and results of any size, whole",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* folder
+        const sandbox = yield* SandboxServer.make({ latency: "fixed:1ms" })
+        // More than is read at once, more than goes through a spool, and many small ones before and after.
+        const sizes = range(60).map((index) => (index === 20 ? 5_000_000 : index % 10 === 5 ? 700_000 : index))
+        const inputs = sizes.map((size, index) => `${index}:${"ö".repeat(size / 2)}`)
+        writeFileSync(dir.input, inputs.map((input) => JSON.stringify({ input })).join("\r\n"))
+        yield* runToEnd(dir.options).pipe(withProcesses(dir, 2, configOf(sandbox)))
+        assert.deepStrictEqual(accounted(dir), range(60))
+        assert.isTrue(readLines(dir.save).every((line) => line["input"] === inputs[indexOf(line)]))
+        assert.strictEqual((yield* sandbox.stats).received, 60)
+      }),
+    TIMEOUT
+  )
+
+  it.live(
+    "settles each row once when somebody cuts the input meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* folder
+        const sandbox = yield* SandboxServer.make({ latency: "fixed:20ms" })
+        const count = 3000
+        writeFileSync(dir.input, rows(count))
+        const report = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const run = yield* (yield* BatchRunner).start({ ...dir.options, maxOutstanding: 64 })
+            yield* done(run, 50)
+            truncateSync(dir.input, Math.floor(rows(count).length / 10))
+            return yield* run.await
+          })
+        ).pipe(withProcesses(dir, 2, configOf(sandbox)))
+        assert.deepStrictEqual(accounted(dir), range(report.saved + report.failed))
+        assert.strictEqual((yield* sandbox.stats).received, report.saved, "what is not there any more is not sent")
+        assert.isAbove(report.invalid, 0)
+        assert.strictEqual(report.invalid, report.failed)
       }),
     TIMEOUT
   )
