@@ -21,7 +21,7 @@ export interface LineWriter {
 
 /** The writer of a file. */
 export interface FileWriter extends LineWriter {
-  /** Queues whole lines, with their line ends. Their memory is the writer's from now on, which gives it back. */
+  /** Queues whole lines, with their line ends, to be written at once. Their memory is the writer's from now on, which gives it back. */
   readonly appendLines: (lines: Uint8Array) => void
 }
 
@@ -50,10 +50,10 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Fil
     const enough = Latch.makeUnsafe(false)
     const failure = yield* Deferred.make<never, BatchError>()
 
-    const grow = (by: number): void => {
+    const grow = (by: number, isEnough = false): void => {
       size += by
       some.openUnsafe()
-      if (size >= BATCH) enough.openUnsafe()
+      if (isEnough || size >= BATCH) enough.openUnsafe()
     }
 
     const append = (line: string): void => {
@@ -65,7 +65,8 @@ export const make = (sink: OutputSink, onWritten: () => void): Effect.Effect<Fil
       if (more.length === 0) return
       if (lines.length > 0) pieces.push(takeLines())
       pieces.push(more)
-      grow(more.length)
+      // They have waited for each other where they come from.
+      grow(more.length, true)
     }
 
     const takeLines = (): Buffer => {
