@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Heap from "../../processes/Heap.ts"
 import * as UndiciTransport from "../../transport/UndiciTransport.ts"
 import { childRun } from "./ChildRun.ts"
 import * as ParentChannel from "./ParentChannel.ts"
@@ -12,6 +13,7 @@ import * as ParentChannel from "./ParentChannel.ts"
 const environment = Layer.mergeAll(ParentChannel.layer, UndiciTransport.layer, Layer.succeed(Logger.LogToStderr, true))
 
 export const childMain = (): void => {
+  Heap.forManyRequests()
   // A terminal sends Ctrl-C to all of its processes: what to do about it is the parent's to say.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {})
   Effect.runCallback(Effect.provide(childRun, environment), {
