@@ -122,4 +122,6 @@ export interface DispatcherConfig {
   readonly affinity: AffinityConfig | undefined
   /** At least one; names are unique. */
   readonly endpoints: ReadonlyArray<EndpointConfig>
+  /** Of how many processes on this machine this is the share of one. Default: 1. */
+  readonly processes?: number
 }

@@ -27,7 +27,8 @@ const shareOf = (config: DispatcherConfig, index: number, of: number): Dispatche
   ...config,
   maxRequestsPerSecond: config.maxRequestsPerSecond && part(config.maxRequestsPerSecond, index, of),
   retryBudget: { ...config.retryBudget, minPerSecond: config.retryBudget.minPerSecond / of },
-  endpoints: config.endpoints.map((endpoint) => endpointShare(endpoint, index, of))
+  endpoints: config.endpoints.map((endpoint) => endpointShare(endpoint, index, of)),
+  processes: of
 })
 
 const endpointShare = (endpoint: EndpointConfig, index: number, of: number): EndpointConfig => ({

@@ -10,15 +10,18 @@ export interface ConcurrencyBound {
 
 /**
  * The bounds in the order of the endpoints. What the user has set stands; endpoints that find their concurrency by
- * themselves share what is left of the connections. The limits are asked for only when there is such an endpoint.
+ * themselves share what is left of the connections. The limits are asked for only when there is such an endpoint; those on
+ * connections to one endpoint are the machine's, of which this process has its share.
  */
 export const concurrencyBounds = (
   endpoints: ReadonlyArray<Pick<EndpointConfig, "autoConcurrency" | "concurrency">>,
-  limits: () => { readonly all: SystemLimit | undefined; readonly each: SystemLimit | undefined }
+  limits: () => { readonly all: SystemLimit | undefined; readonly each: SystemLimit | undefined },
+  processes = 1
 ): ReadonlyArray<ConcurrencyBound> => {
   const growing = endpoints.filter(({ autoConcurrency }) => autoConcurrency)
   if (growing.length === 0) return endpoints.map(({ concurrency }) => ({ concurrency, heldBy: undefined }))
-  const { all, each } = limits()
+  const { all, each: machines } = limits()
+  const each = machines && { ...machines, connections: Math.max(1, Math.floor(machines.connections / processes)) }
   const taken = endpoints.reduce(
     (sum, { autoConcurrency, concurrency }) => sum + (autoConcurrency ? 0 : concurrency),
     0

@@ -44,7 +44,7 @@ export class HealthFleet {
         this.underWay--
       }
     }
-    const bounds = concurrencyBounds(config.endpoints, systemLimits)
+    const bounds = concurrencyBounds(config.endpoints, systemLimits, config.processes)
     this.monitors = config.endpoints.map((endpoint, i) => new HealthMonitor(endpoint, clock, watcher, bounds[i]!))
     this.countSlots()
   }

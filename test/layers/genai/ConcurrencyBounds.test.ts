@@ -29,6 +29,12 @@ describe("how far concurrency may grow on a machine", () => {
     assert.deepStrictEqual(bounds, [{ concurrency: 28_000, heldBy: "local ports" }])
   })
 
+  it("shares the local ports, but not the open files, with the other processes of the machine", () => {
+    const limits = () => ({ all: { connections: 20_000, explanation: "open files" }, each })
+    assert.deepStrictEqual(concurrencyBounds([auto], limits, 2), [{ concurrency: 14_000, heldBy: "local ports" }])
+    assert.deepStrictEqual(concurrencyBounds([auto], limits), [{ concurrency: 20_000, heldBy: "open files" }])
+  })
+
   it("is the config's where the machine tells no limit, and never nothing", () => {
     assert.deepStrictEqual(
       concurrencyBounds([auto], () => ({ all: undefined, each: undefined })),
