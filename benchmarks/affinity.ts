@@ -1,8 +1,9 @@
 /**
  * What finding a session's worker costs: `npm run bench -- affinity`.
  *
- * Sessions in no order, their names made anew for each look-up, as those of requests are. Our table against Effect's
- * `Cache` with the same meaning (time to live, bounded, least recently used first out) and a bare `Map`.
+ * Sessions in no order, which is another than they came in, their names made anew for each look-up, as those of requests
+ * are. Our table against Effect's `Cache` with the same meaning (time to live, bounded, least recently used first out) and
+ * a bare `Map`, which forgets nothing.
  */
 import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
@@ -12,18 +13,22 @@ import { Affinity } from "../src/layers/dispatch/Affinity.ts"
 import type { Benchmark, Case } from "./support/Benchmark.ts"
 import { measure } from "./support/Measure.ts"
 
+/** The sessions as they come. */
+const inTurn = (turn: number): string => `session-${turn}`
+
+/** The session of a look-up: far from the one before it, and not the one that came after that. */
 const nameOf = (turn: number, sessions: number): string => `session-${(turn * 7_919) % sessions}`
 
 /** Looks up all sessions once, which assigns them, and then as often as is measured. */
 const lookUps = (laneOf: (session: string) => number, quick: boolean, sessions: number) => {
-  const run = (count: number): number => {
+  const run = (count: number, name: (turn: number, sessions: number) => string): number => {
     let sum = 0
-    for (let turn = 0; turn < count; turn++) sum += laneOf(nameOf(turn, sessions))
+    for (let turn = 0; turn < count; turn++) sum += laneOf(name(turn, sessions))
     if (sum < 0) throw new Error("a session without a worker")
     return count
   }
-  run(sessions)
-  return measure(() => run(quick ? 10_000 : 1_000_000))
+  run(sessions, inTurn)
+  return measure(() => run(quick ? 10_000 : 1_000_000, nameOf))
 }
 
 const cases = (sessions: number): ReadonlyArray<Case> => {
@@ -53,17 +58,17 @@ const cases = (sessions: number): ReadonlyArray<Case> => {
             timeToLive: () => Duration.hours(1)
           })
         )
-        const run = (count: number): Promise<number> => {
+        const run = (count: number, name: (turn: number, sessions: number) => string): Promise<number> => {
           let turn = 0
           const loop = Effect.whileLoop({
             while: () => turn < count,
-            body: () => Cache.get(cache, nameOf(turn++, sessions)),
+            body: () => Cache.get(cache, name(turn++, sessions)),
             step: () => {}
           })
           return Effect.runPromise(Effect.as(loop, count))
         }
-        await run(sessions)
-        return measure(() => run(quick ? 10_000 : 1_000_000))
+        await run(sessions, inTurn)
+        return measure(() => run(quick ? 10_000 : 1_000_000, nameOf))
       }
     },
     {
