@@ -1,7 +1,8 @@
 /**
  * The way of the rows through several processes: input -> chunks of lines -> processes -> result lines.
  *
- * This process reads no row: it counts lines, leaves out those that are done, and hands on bytes in both directions.
+ * This process reads no row: it counts lines, leaves out those that are done, and tells the others where theirs stand, or
+ * hands on the bytes of an input that can be read only once; and it writes the bytes that come back.
  */
 import { closeSync, openSync } from "node:fs"
 import * as Clock from "effect/Clock"
