@@ -96,6 +96,11 @@ export interface PoolOptions {
   readonly onFull?: "wait" | "fail" | undefined
   /** Over all workers. Default: none. */
   readonly limits?: RateLimits | undefined
+  /**
+   * Whether others may have used all limits up to now, those in units too, such as a process in whose place this one is: then
+   * nothing is started until that no longer counts. Default: false.
+   */
+  readonly limitsUsed?: boolean | undefined
 }
 
 export interface DispatcherOptions<Request, Response, Error> extends PoolOptions {

@@ -122,6 +122,8 @@ export interface DispatcherConfig {
   readonly affinity: AffinityConfig | undefined
   /** At least one; names are unique. */
   readonly endpoints: ReadonlyArray<EndpointConfig>
+  /** Whether a process in whose place this one is may have used all limits up to now; see `PoolOptions.limitsUsed`. Default: no. */
+  readonly limitsUsed?: boolean
   /** Of how many processes on this machine this is the share of one. Default: 1. */
   readonly processes?: number
 }

@@ -34,10 +34,11 @@ export class UnitPacer {
   private last = 0
   private awaited = false
 
-  /** At most `limit` (above 0) units in each `periodMs`. */
-  constructor(limit: number, periodMs: number) {
+  /** At most `limit` (above 0) units in each `periodMs`; from `usedAt` on, when others may have used as many until then. */
+  constructor(limit: number, periodMs: number, usedAt?: number) {
     this.limit = limit
     this.periodMs = periodMs
+    if (usedAt !== undefined) this.settle(usedAt, this.reserve(usedAt, limit), limit)
   }
 
   /**

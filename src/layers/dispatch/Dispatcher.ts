@@ -13,7 +13,7 @@ import { makeLane } from "./Lane.ts"
 import { LaneChoice } from "./LaneChoice.ts"
 import { priorityGroups, settle } from "./Options.ts"
 import { Pool } from "./Pool.ts"
-import { Throttle } from "./Throttle.ts"
+import { monotonicMs, Throttle } from "./Throttle.ts"
 
 export { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 export type * from "../../services/Dispatcher.ts"
@@ -29,14 +29,17 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
 ): Effect.fn.Return<Dispatcher<Request, Response, Error>, InvalidOptions, Scope.Scope> {
   const settings = yield* settle(options)
   const random = yield* Random.Random
-  const shared = new Throttle(settings.limits)
+  const clock = yield* Clock.Clock
+  const usedAt = settings.limitsUsed ? monotonicMs(clock) : undefined
+  const shared = new Throttle(settings.limits, usedAt)
   const lanes = yield* Effect.forEach(settings.lanes, (lane, index) =>
     makeLane({
       index,
       settings: lane,
       handler: options.workers[index]!.handler,
       shared,
-      measuresLatency: settings.policy === "p2c-ewma"
+      measuresLatency: settings.policy === "p2c-ewma",
+      usedAt
     })
   )
   const groups = priorityGroups(settings.lanes)
@@ -44,7 +47,7 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
     lanes,
     selector: makeSelector(settings.policy, lanes, () => random.nextDoubleUnsafe(), groups),
     groups,
-    affinity: settings.affinity && new Affinity(settings.affinity, yield* Clock.Clock),
+    affinity: settings.affinity && new Affinity(settings.affinity, clock),
     onUnavailable: settings.affinity?.onUnavailable
   })
   const pool = new Pool(settings, lanes, choice)

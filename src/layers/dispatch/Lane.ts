@@ -21,7 +21,7 @@ import type { Handler, RateLimits, WorkerMetrics } from "../../services/Dispatch
 import type { Job } from "./Job.ts"
 import { LaneLimits } from "./LaneLimits.ts"
 import type { LaneSettings } from "./Options.ts"
-import { type ActualUnits, monotonicMs, type Throttle, UnitThrottle } from "./Throttle.ts"
+import { type ActualUnits, monotonicMs, Throttle, UnitThrottle } from "./Throttle.ts"
 
 /** What a lane tells the pool; called synchronously, right after the change. */
 export interface LaneListener<Request> {
@@ -41,6 +41,8 @@ export interface LaneOptions<Request, Response, Error> {
   readonly shared: Throttle
   /** Whether selection goes by latency: then it is measured. */
   readonly measuresLatency: boolean
+  /** Until when others may have used its limits, of the monotonic clock in milliseconds; `undefined`: nobody has. */
+  readonly usedAt: number | undefined
 }
 
 /** Makes a lane; jobs that a limit delays get no turn until `keepLimits` runs. */
@@ -101,8 +103,8 @@ export class Lane<Request, Response, Error> implements Candidate {
     this.concurrency = settings.concurrency
     this.queue = queue
     this.shared = options.shared
-    this.units = settings.unitLimits.length === 0 ? undefined : new UnitThrottle(settings.unitLimits)
-    this.limits = new LaneLimits(settings.limits, this.shared, this.units, clock)
+    this.units = settings.unitLimits.length === 0 ? undefined : new UnitThrottle(settings.unitLimits, options.usedAt)
+    this.limits = new LaneLimits(new Throttle(settings.limits, options.usedAt), this.shared, this.units, clock)
     this.latency = options.measuresLatency ? new PeakEwma() : undefined
     this.isTimeless = this.limits.isUnlimited && this.latency === undefined
   }
@@ -249,7 +251,7 @@ export class Lane<Request, Response, Error> implements Candidate {
   }
 
   setLimits(limits: RateLimits): void {
-    this.limits = new LaneLimits(limits, this.shared, this.units, this.clock)
+    this.limits = new LaneLimits(new Throttle(limits), this.shared, this.units, this.clock)
     this.isTimeless = this.limits.isUnlimited && this.latency === undefined
     this.changed.openUnsafe()
   }

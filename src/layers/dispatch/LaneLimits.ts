@@ -1,8 +1,7 @@
 /** All that decides when a lane may start a job: its own limits and its share of the pool's. */
 import type * as Clock from "effect/Clock"
-import type { RateLimits } from "../../services/Dispatcher.ts"
 import type { Job } from "./Job.ts"
-import { monotonicMs, Throttle, type UnitThrottle } from "./Throttle.ts"
+import { monotonicMs, type Throttle, type UnitThrottle } from "./Throttle.ts"
 
 export class LaneLimits<Request, Response, Error> {
   private readonly own: Throttle
@@ -12,12 +11,12 @@ export class LaneLimits<Request, Response, Error> {
   private readonly hasRates: boolean
 
   constructor(
-    own: RateLimits | undefined,
+    own: Throttle,
     shared: Throttle,
     units: UnitThrottle<Request, Response, Error> | undefined,
     clock: Clock.Clock
   ) {
-    this.own = new Throttle(own)
+    this.own = own
     this.shared = shared
     this.units = units
     this.clock = clock

@@ -38,6 +38,7 @@ export interface Settings<Request, Response, Error> {
   readonly affinity: AffinitySettings | undefined
   readonly onFull: "wait" | "fail"
   readonly limits: RateLimits | undefined
+  readonly limitsUsed: boolean
 }
 
 /** Fails with every problem at once, each with the option's path, its value and what it must be. */
@@ -110,6 +111,7 @@ export const settle = <Request, Response, Error>(
     policy: options.policy ?? "least-loaded",
     affinity: options.affinity === undefined ? undefined : settleAffinity(options.affinity),
     onFull: options.onFull ?? "wait",
+    limitsUsed: options.limitsUsed ?? false,
     limits: options.limits
   }
   check(settings.lanes.length > 0, "workers", settings.lanes.length, "a list of at least one")

@@ -19,11 +19,12 @@ export class Throttle {
   /** Lanes that have or wait for the turn. */
   waiting = 0
 
-  constructor(limits: RateLimits | undefined) {
+  /** `usedAt`: others may have used all of them until then, of the monotonic clock in milliseconds. */
+  constructor(limits: RateLimits | undefined, usedAt?: number) {
     const { requestsPerSecond, requestsPerMinute } = limits ?? {}
     this.pacers = [
-      ...(requestsPerSecond === undefined ? [] : [new Pacer(requestsPerSecond, SECOND)]),
-      ...(requestsPerMinute === undefined ? [] : [new Pacer(requestsPerMinute, MINUTE)])
+      ...(requestsPerSecond === undefined ? [] : [new Pacer(requestsPerSecond, SECOND, usedAt)]),
+      ...(requestsPerMinute === undefined ? [] : [new Pacer(requestsPerMinute, MINUTE, usedAt)])
     ]
   }
 
@@ -65,8 +66,8 @@ export class UnitThrottle<Request, Response, Error> {
     readonly pacer: UnitPacer
   }>
 
-  constructor(limits: ReadonlyArray<UnitLimit<Request, Response, Error>>) {
-    this.limits = limits.map((limit) => ({ limit, pacer: new UnitPacer(limit.perMinute, MINUTE) }))
+  constructor(limits: ReadonlyArray<UnitLimit<Request, Response, Error>>, usedAt?: number) {
+    this.limits = limits.map((limit) => ({ limit, pacer: new UnitPacer(limit.perMinute, MINUTE, usedAt) }))
   }
 
   delay(now: number, request: Request): number {

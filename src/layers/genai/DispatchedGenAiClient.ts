@@ -53,6 +53,7 @@ export const make = Effect.fnUntraced(function* (
   const dispatcher = yield* makeDispatcher({
     policy: config.policy,
     limits: { requestsPerSecond: config.maxRequestsPerSecond },
+    limitsUsed: config.limitsUsed,
     affinity: config.affinity && { ...config.affinity, ttl: config.affinity.ttlMs },
     workers: config.endpoints.map((endpoint, index) => ({
       name: endpoint.name,

@@ -402,6 +402,26 @@ describe("limits", () => {
     })
   )
 
+  for (const [what, limits, waitMs] of [
+    ["requests per second", { limits: { requestsPerSecond: 10 } }, 1_000],
+    ["requests per minute", { limits: { requestsPerMinute: 10 } }, 60_000],
+    ["units", { unitLimits: [{ perMinute: 10, estimate: () => 1, actual: () => 1 }] }, 60_000]
+  ] as const) {
+    it.effect(`in ${what} that others may have used allow nothing until that is over`, () =>
+      Effect.gen(function* () {
+        let started = 0
+        const handler = () => Effect.sync(() => void started++)
+        const dispatcher = yield* make({ limitsUsed: true, workers: [{ name: "a", handler, ...limits }] })
+        yield* Effect.forkChild(dispatcher.submit(0))
+        yield* settle
+        yield* TestClock.adjust(waitMs - 100)
+        assert.strictEqual(started, 0)
+        yield* TestClock.adjust(200)
+        assert.strictEqual(started, 1)
+      })
+    )
+  }
+
   it.effect("of one worker leave the others alone", () =>
     Effect.gen(function* () {
       const served: Record<string, number> = { slow: 0, fast: 0 }

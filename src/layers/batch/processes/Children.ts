@@ -65,7 +65,7 @@ export class Children {
     this.allowances = new Allowances(options.spending.limits, options.shares.length)
     this.order = options.batch.ordered ? new ChunkOrder((results) => this.write(results)) : undefined
     this.events = { onMessage: (child, message) => this.hear(child, message), onEnd: (child) => this.ended(child) }
-    for (const share of options.shares.keys()) this.start(share)
+    for (const share of options.shares.keys()) this.start(share, false)
   }
 
   /** Who should get the next rows of the input: `undefined` while all have enough. */
@@ -144,9 +144,10 @@ export class Children {
     return this.all.filter((child) => child.state === "ready" && !child.isComplete)
   }
 
-  private start(share: number): void {
+  /** `limitsUsed`: one that has died may have used what this one may send. */
+  private start(share: number, limitsUsed: boolean): void {
     const { batch, input, script, shares } = this.options
-    const config = shares[share]!
+    const config = { ...shares[share]!, limitsUsed }
     this.nobody.closeUnsafe()
     const child = new Child({ script, share, endpoints: config.endpoints.map(unused), input, events: this.events })
     this.all.push(child)
@@ -234,7 +235,7 @@ export class Children {
       this.deaths.push(child.death)
       if (this.replacements < REPLACEMENTS) {
         this.replacements += 1
-        this.start(child.share)
+        this.start(child.share, true)
       }
     }
     if (this.living.length === 0) {

@@ -65,11 +65,11 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const server = { ...options.server, port: options.server.port || (yield* freePort(options.server.host)) }
-  const begin = (index: number): Begin => ({
+  const begin = (index: number, limitsUsed: boolean): Begin => ({
     _tag: "Begin",
     index,
     processes,
-    config: SentConfig.encode(config),
+    config: SentConfig.encode({ ...config, limitsUsed }),
     server: SentServer.encode(server)
   })
   cluster.schedulingPolicy = cluster.SCHED_RR
@@ -110,8 +110,9 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  const launch = (index: number): ServiceProcess => {
-    const child = new ServiceProcess({ begin: begin(index), onMessage })
+  /** `limitsUsed`: one that has ended may have used what this one may send. */
+  const launch = (index: number, limitsUsed: boolean): ServiceProcess => {
+    const child = new ServiceProcess({ begin: begin(index, limitsUsed), onMessage })
     children[index] = child
     return child
   }
@@ -140,7 +141,7 @@ export const make = Effect.fnUntraced(function* (
       )
       yield* Effect.sleep(delayMs)
       if (isStopping) return
-      child = launch(child.index)
+      child = launch(child.index, true)
     }
   })
 
@@ -159,7 +160,7 @@ export const make = Effect.fnUntraced(function* (
     for (const child of children) child.send({ _tag: "Interrupt" })
     return end(AT_ONCE_MS)
   })
-  for (let index = 0; index < processes; index++) yield* Effect.forkScoped(keep(launch(index)))
+  for (let index = 0; index < processes; index++) yield* Effect.forkScoped(keep(launch(index, false)))
   const [first] = yield* Effect.forEach(children, ({ listening }) => Deferred.await(listening), {
     concurrency: "unbounded"
   }).pipe(Effect.mapError((message) => new HttpServiceError({ reason: "ListenFailed", message })))
