@@ -13,7 +13,8 @@ import { makeLane } from "./Lane.ts"
 import { LaneChoice } from "./LaneChoice.ts"
 import { priorityGroups, settle } from "./Options.ts"
 import { Pool } from "./Pool.ts"
-import { monotonicMs, Throttle } from "./Throttle.ts"
+import { SharedThrottle } from "./SharedThrottle.ts"
+import { monotonicMs } from "./Throttle.ts"
 
 export { DispatchError, InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 export type * from "../../services/Dispatcher.ts"
@@ -31,7 +32,7 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
   const random = yield* Random.Random
   const clock = yield* Clock.Clock
   const usedAt = settings.limitsUsed ? monotonicMs(clock) : undefined
-  const shared = new Throttle(settings.limits, usedAt)
+  const shared = new SharedThrottle(settings.limits, clock, usedAt)
   const lanes = yield* Effect.forEach(settings.lanes, (lane, index) =>
     makeLane({
       index,
@@ -53,6 +54,7 @@ export const make = Effect.fnUntraced(function* <Request, Response, Error>(
   const pool = new Pool(settings, lanes, choice)
   yield* Effect.addFinalizer(() => Effect.sync(() => pool.close()))
   for (const lane of lanes) yield* Effect.forkScoped(lane.keepLimits, { startImmediately: true })
+  yield* Effect.forkScoped(shared.keep, { startImmediately: true })
   return {
     submit: (request, submitOptions) => pool.submit(request, submitOptions),
     begin: (request, submitOptions) => pool.begin(request, submitOptions),

@@ -10,7 +10,6 @@
  * that is done by the lane's own fiber, at most one in each lane, however many jobs are queued.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
@@ -21,7 +20,8 @@ import type { Handler, RateLimits, WorkerMetrics } from "../../services/Dispatch
 import type { Job } from "./Job.ts"
 import { LaneLimits } from "./LaneLimits.ts"
 import type { LaneSettings } from "./Options.ts"
-import { type ActualUnits, monotonicMs, Throttle, UnitThrottle } from "./Throttle.ts"
+import type { InLine, SharedThrottle } from "./SharedThrottle.ts"
+import { type ActualUnits, monotonicMs, pause, Throttle, UnitThrottle } from "./Throttle.ts"
 
 /** What a lane tells the pool; called synchronously, right after the change. */
 export interface LaneListener<Request> {
@@ -38,7 +38,7 @@ export interface LaneOptions<Request, Response, Error> {
   readonly settings: LaneSettings<Request, Response, Error>
   readonly handler: Handler<Request, Response, Error>
   /** The pool's limits. */
-  readonly shared: Throttle
+  readonly shared: SharedThrottle
   /** Whether selection goes by latency: then it is measured. */
   readonly measuresLatency: boolean
   /** Until when others may have used its limits, of the monotonic clock in milliseconds; `undefined`: nobody has. */
@@ -54,7 +54,7 @@ export const makeLane = Effect.fnUntraced(function* <Request, Response, Error>(
   return new Lane(options, queue, yield* Clock.Clock)
 })
 
-export class Lane<Request, Response, Error> implements Candidate {
+export class Lane<Request, Response, Error> implements Candidate, InLine {
   readonly index: number
   readonly name: string
   readonly weight: number
@@ -65,14 +65,17 @@ export class Lane<Request, Response, Error> implements Candidate {
   private readonly settings: LaneSettings<Request, Response, Error>
   private readonly clock: Clock.Clock
   private readonly queue: Queue.Queue<Job<Request>>
-  private readonly shared: Throttle
+  private readonly shared: SharedThrottle
   private limits: LaneLimits<Request, Response, Error>
   private readonly units: UnitThrottle<Request, Response, Error> | undefined
   private readonly latency: PeakEwma | undefined
   /** Opened when the delay that the lane's fiber sleeps for may be another now, or nobody's. */
   private readonly changed = Latch.makeUnsafe()
+  /** Opened when the lane stands no more in the line for the pool's limits. */
+  private readonly left = Latch.makeUnsafe()
   /** A latch resumes on its opener's stack, in the middle of a step of the pool: the fiber goes on after that. */
   private readonly whenChanged = Effect.andThen(this.changed.await, Effect.yieldNow)
+  private readonly whenLeft = Effect.andThen(this.left.await, Effect.yieldNow)
 
   private isOpen = true
   private concurrency: number
@@ -308,33 +311,30 @@ export class Lane<Request, Response, Error> implements Candidate {
       const delay = this.limits.ownDelay(now, job.request)
       if (delay > 0) yield* this.sleep(delay)
       else if (this.limits.mayStart(now, job.request)) this.grantByFiber(job, now)
-      else yield* this.grantInTurn()
+      else yield* this.standInLine
     }
     this.delayed = false
     this.wanted.closeUnsafe()
   })
 
-  /** Waits in line for the pool's limits; gives no turn when the lane's own limits say no by then. */
-  private readonly grantInTurn = Effect.fnUntraced(
-    function* (this: Lane<Request, Response, Error>) {
-      for (let job = this.next(); job !== undefined; job = this.next()) {
-        const now = this.now()
-        if (this.limits.ownDelay(now, job.request) > 0) return
-        const delay = this.shared.delay(now)
-        if (delay === 0) return this.grantByFiber(job, now)
-        yield* this.sleep(delay)
-      }
-    },
-    (grant) =>
-      Effect.suspend(() => {
-        this.shared.waiting++
-        return Effect.onExit(this.shared.turn.withPermit(grant), () =>
-          Effect.sync(() => {
-            this.shared.waiting--
-          })
-        )
-      })
-  )
+  /** Waits in line for the pool's limits while the lane has jobs that nothing else holds up. */
+  private readonly standInLine: Effect.Effect<void> = Effect.suspend(() => {
+    this.left.closeUnsafe()
+    this.shared.join(this)
+    return this.whenLeft
+  })
+
+  /** The next job's turn has come in the line for the pool's limits, unless the lane's own limits say no by now. */
+  grantNext(now: number): boolean {
+    const job = this.next()
+    if (job === undefined || this.limits.ownDelay(now, job.request) > 0) return false
+    this.grantByFiber(job, now)
+    return true
+  }
+
+  onLeft(): void {
+    this.left.openUnsafe()
+  }
 
   private grantByFiber(job: Job<Request>, now: number): void {
     this.grant(job, now, true)
@@ -382,8 +382,5 @@ export class Lane<Request, Response, Error> implements Candidate {
     else this.interrupted++
   }
 }
-
-/** Timers are no finer than a millisecond, and a rest that rounds to nothing would be waited for in a busy loop. */
-const pause = (delayMs: number): Effect.Effect<void> => Effect.sleep(Duration.millis(Math.ceil(delayMs)))
 
 const ignore = (): void => {}

@@ -1,18 +1,19 @@
 /** All that decides when a lane may start a job: its own limits and its share of the pool's. */
 import type * as Clock from "effect/Clock"
 import type { Job } from "./Job.ts"
+import type { SharedThrottle } from "./SharedThrottle.ts"
 import { monotonicMs, type Throttle, type UnitThrottle } from "./Throttle.ts"
 
 export class LaneLimits<Request, Response, Error> {
   private readonly own: Throttle
-  private readonly shared: Throttle
+  private readonly shared: SharedThrottle
   private readonly units: UnitThrottle<Request, Response, Error> | undefined
   private readonly clock: Clock.Clock
   private readonly hasRates: boolean
 
   constructor(
     own: Throttle,
-    shared: Throttle,
+    shared: SharedThrottle,
     units: UnitThrottle<Request, Response, Error> | undefined,
     clock: Clock.Clock
   ) {
@@ -35,7 +36,7 @@ export class LaneLimits<Request, Response, Error> {
 
   /** Whether all limits allow the job now, and no lane waits for the pool's. */
   mayStart(now: number, request: Request): boolean {
-    return this.ownDelay(now, request) === 0 && this.shared.waiting === 0 && this.shared.delay(now) === 0
+    return this.ownDelay(now, request) === 0 && !this.shared.hasLine && this.shared.delay(now) === 0
   }
 
   /** Takes what the job needs of all limits; its start is still to come. */

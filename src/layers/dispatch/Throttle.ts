@@ -1,6 +1,7 @@
 /** Rate limits over pacers: when the next job may start. */
 import type * as Clock from "effect/Clock"
-import * as Semaphore from "effect/Semaphore"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import { Pacer } from "../../domain/dispatch/Pacer.ts"
 import { type Reservation, UnitPacer } from "../../domain/dispatch/UnitPacer.ts"
 import type { RateLimits, UnitLimit } from "../../services/Dispatcher.ts"
@@ -8,17 +9,15 @@ import type { RateLimits, UnitLimit } from "../../services/Dispatcher.ts"
 const SECOND = 1_000
 const MINUTE = 60_000
 
+/** Timers are no finer than a millisecond, and a rest that rounds to nothing would be waited for in a busy loop. */
+export const pause = (delayMs: number): Effect.Effect<void> => Effect.sleep(Duration.millis(Math.ceil(delayMs)))
+
 /** Milliseconds of the monotonic clock. */
 export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** Limits in jobs. They are taken together or not at all. */
 export class Throttle {
   private readonly pacers: ReadonlyArray<Pacer>
-  /** For throttles that several lanes share: first come, first served among those that wait. */
-  readonly turn = Semaphore.makeUnsafe(1)
-  /** Lanes that have or wait for the turn. */
-  waiting = 0
-
   /** `usedAt`: others may have used all of them until then, of the monotonic clock in milliseconds. */
   constructor(limits: RateLimits | undefined, usedAt?: number) {
     const { requestsPerSecond, requestsPerMinute } = limits ?? {}

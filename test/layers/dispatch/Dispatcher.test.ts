@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
@@ -399,6 +400,30 @@ describe("limits", () => {
         assert.isAtMost(times.filter((other) => other >= time && other < time + 1000).length, 10)
         if (index > 0) assert.isAtLeast(time - times[index - 1]!, 90)
       }
+    })
+  )
+
+  it.effect("over all workers give all turns that are due at once, to one worker after the other", () =>
+    Effect.gen(function* () {
+      const started: Array<number> = []
+      const dispatcher = yield* make({
+        limits: { requestsPerSecond: 1_000 },
+        workers: Array.from({ length: 4 }, (_, worker) => ({
+          name: `${worker}`,
+          handler: () => Effect.sync(() => void started.push(worker))
+        }))
+      })
+      for (let job = 0; job < 3_000; job++) yield* Effect.forkChild(dispatcher.submit(job))
+      yield* settle
+      // Over the first second, which is slower.
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      const before = started.length
+      yield* TestClock.adjust("40 millis")
+      for (let turn = 0; turn < 3; turn++) yield* Effect.promise(() => setImmediate())
+      const given = started.slice(before)
+      assert.isAtLeast(given.length, 38)
+      for (let at = 0; at + 4 <= given.length; at++) assert.strictEqual(new Set(given.slice(at, at + 4)).size, 4)
     })
   )
 
