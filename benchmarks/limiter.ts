@@ -2,7 +2,8 @@
  * What keeping a rate costs: `npm run bench -- limiter`.
  *
  * The pacers alone, on a clock that is always just late enough; and jobs through a worker whose limits are far above what
- * it does, against the same worker without limits. That limits hold is measured by `paced` and `tokens`.
+ * it does, against the same worker without limits; and whether several workers use the whole of a limit that they share. That
+ * limits hold is measured by `paced` and `tokens`.
  */
 import * as Effect from "effect/Effect"
 import { Pacer } from "../src/domain/dispatch/Pacer.ts"
@@ -39,10 +40,14 @@ const paceUnits = (events: number): number => {
   return events
 }
 
-const submitAll = (submit: (job: number) => Effect.Effect<number, unknown>, jobs: number): Promise<number> => {
+const submitAll = (
+  submit: (job: number) => Effect.Effect<number, unknown>,
+  jobs: number,
+  submitters = SUBMITTERS
+): Promise<number> => {
   let next = 0
   const submitter = Effect.whileLoop({ while: () => next < jobs, body: () => submit(next++), step: () => {} })
-  const all = Effect.forEach(Array.from({ length: SUBMITTERS }), () => submitter, {
+  const all = Effect.forEach(Array.from({ length: submitters }), () => submitter, {
     concurrency: "unbounded",
     discard: true
   })
@@ -65,6 +70,23 @@ const dispatch = (
     }).pipe(Effect.scoped)
   )
 
+const SHARED = 20_000
+
+/** Jobs that four workers are free to take, under one limit. */
+const share = (quick: boolean): Promise<Measurement> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const { submit } = yield* Dispatcher.makePool({
+        size: 4,
+        limits: { requestsPerSecond: SHARED },
+        handler: (job: number) => Effect.succeed(job)
+      })
+      const jobs = (quick ? 1 : 5) * SHARED
+      const measurement = yield* Effect.promise(() => measure(() => submitAll(submit, jobs, 1_000)))
+      return { ...measurement, figures: { rateOfLimit: jobs / measurement.seconds / SHARED } }
+    }).pipe(Effect.scoped)
+  )
+
 const UNITS: UnitLimit<number, number, never> = {
   perMinute: 1e15,
   estimate: () => 1_000,
@@ -80,6 +102,8 @@ const pacers = (name: string, work: (events: number) => number) => ({
     return measure(() => work(events))
   }
 })
+
+const SHARING = "4 workers under one limit of 20,000 a second"
 
 export const benchmark: Benchmark = {
   name: "limiter",
@@ -103,7 +127,8 @@ export const benchmark: Benchmark = {
       name: "worker with limits of requests and units",
       group: "workers",
       run: ({ quick }) => dispatch(quick, { requestsPerSecond: 1e7 }, [UNITS])
-    }
+    },
+    { name: SHARING, group: "sharing", run: ({ quick }) => share(quick) }
   ],
   targets: [
     {
@@ -111,6 +136,12 @@ export const benchmark: Benchmark = {
       figure: (figures) =>
         figures.cpuMicros("worker with a limit of requests") - figures.cpuMicros("worker without limits"),
       atMost: 5
+    },
+    {
+      claim: "four workers use a limit that they share, but for its first second of five, which is a tenth slower",
+      figure: ({ figure }) => figure(SHARING, "rateOfLimit"),
+      atLeast: 0.95,
+      atMost: 1
     }
   ]
 }
