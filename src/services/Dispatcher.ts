@@ -97,8 +97,8 @@ export interface PoolOptions {
   /** Over all workers. Default: none. */
   readonly limits?: RateLimits | undefined
   /**
-   * Whether others may have used all limits up to now, those in units too, such as a process in whose place this one is: then
-   * nothing is started until that no longer counts. Default: false.
+   * Whether another dispatcher may have used all limits up to now, those in units too, such as that of a process in whose
+   * place this one is: then this one goes on at their pace, with nothing to make up for. Default: false.
    */
   readonly limitsUsed?: boolean | undefined
 }

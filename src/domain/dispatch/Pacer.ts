@@ -37,7 +37,7 @@ const MAX_LAG_MS = 250
 export class Pacer {
   private readonly intervalMs: number
   private readonly windowMs: number
-  /** Ring of the times of the last events; `usedAt` where there was none yet. */
+  /** Ring of the times of the last events; `-Infinity` where there was none yet. */
   private readonly recent: Float64Array
   private oldest = 0
   /** Events that were taken and have not happened yet. */
@@ -49,14 +49,14 @@ export class Pacer {
   private awaited = false
 
   /**
-   * At most `limit` (above 0, may be a fraction) events in each `periodMs`; from `usedAt` on, when others may have made as many
-   * as that until then.
+   * At most `limit` (above 0, may be a fraction) events in each `periodMs`. Another one may have spaced as many until `usedAt`:
+   * then this one goes on from there. Default: there was none.
    */
   constructor(limit: number, periodMs: number, usedAt = Number.NEGATIVE_INFINITY) {
     this.intervalMs = (periodMs / limit) * (1 + HEADROOM)
     const count = Math.max(1, Math.floor(limit))
     this.windowMs = (periodMs / limit) * count * (1 + WINDOW_HEADROOM)
-    this.recent = new Float64Array(count).fill(usedAt)
+    this.recent = Float64Array.from({ length: count }, (_, event) => usedAt - (count - 1 - event) * this.intervalMs)
   }
 
   /** How long to wait at `now` until the next event may happen; 0 when it may happen now. */

@@ -22,6 +22,9 @@ interface Ended extends Reservation {
 /** Share of a period that lateness and refunds may be made up for in one go. */
 const MAX_LAG = 0.1
 
+/** As how many events those count that another one may have had. */
+const PARTS = 100
+
 export class UnitPacer {
   private readonly limit: number
   private readonly periodMs: number
@@ -34,11 +37,18 @@ export class UnitPacer {
   private last = 0
   private awaited = false
 
-  /** At most `limit` (above 0) units in each `periodMs`; from `usedAt` on, when others may have used as many until then. */
+  /**
+   * At most `limit` (above 0) units in each `periodMs`. Another one may have spent as many, evenly, until `usedAt`: then this
+   * one goes on from there. Default: there was none.
+   */
   constructor(limit: number, periodMs: number, usedAt?: number) {
     this.limit = limit
     this.periodMs = periodMs
-    if (usedAt !== undefined) this.settle(usedAt, this.reserve(usedAt, limit), limit)
+    if (usedAt === undefined) return
+    for (let part = 1; part <= PARTS; part++) {
+      const time = usedAt - periodMs * (1 - part / PARTS)
+      this.settle(time, this.reserve(time, limit / PARTS), limit / PARTS)
+    }
   }
 
   /**

@@ -41,7 +41,7 @@ export interface LaneOptions<Request, Response, Error> {
   readonly shared: SharedThrottle
   /** Whether selection goes by latency: then it is measured. */
   readonly measuresLatency: boolean
-  /** Until when others may have used its limits, of the monotonic clock in milliseconds; `undefined`: nobody has. */
+  /** Until when another may have used its limits, of the monotonic clock in milliseconds; `undefined`: nobody has. */
   readonly usedAt: number | undefined
 }
 

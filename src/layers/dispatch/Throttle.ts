@@ -18,7 +18,7 @@ export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotoni
 /** Limits in jobs. They are taken together or not at all. */
 export class Throttle {
   private readonly pacers: ReadonlyArray<Pacer>
-  /** `usedAt`: others may have used all of them until then, of the monotonic clock in milliseconds. */
+  /** `usedAt`: until when another may have used them, of the monotonic clock in milliseconds. */
   constructor(limits: RateLimits | undefined, usedAt?: number) {
     const { requestsPerSecond, requestsPerMinute } = limits ?? {}
     this.pacers = [

@@ -104,6 +104,14 @@ describe("Pacer", () => {
     assert.isAtLeast(events.length, 9_800)
   })
 
+  it.each([0.5, 7, 400])("goes on where another left off, at a limit of %d/s", (limit) => {
+    const before = drive(new Pacer(limit, 1000), 10_000, () => 0)
+    const usedAt = before.at(-1)!
+    const after = drive(new Pacer(limit, 1000, usedAt), 20_000, () => 0).filter((time) => time > usedAt)
+    assert.isAtMost(most([...before, ...after], Math.max(1000, 1000 / limit) - 1e-6), Math.max(1, Math.floor(limit)))
+    assert.isAtLeast(after.length, Math.floor(limit * 9.8))
+  })
+
   it("does not save up idle time", () => {
     const pacer = new Pacer(10, 1000)
     assert.strictEqual(pacer.delay(0), 0)
