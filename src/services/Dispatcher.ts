@@ -50,8 +50,8 @@ export interface LaneOptions {
   /**
    * When a job counts against rate limits: when its work begins (`start`), or when the work says `Turn.sent` (`sent`), for
    * work that waits for something before what is limited happens, such as a request for its connection. A job that has not
-   * said so yet counts at every moment, so that limits hold however long that takes; one that ends without counts at its
-   * end. Default: `start`.
+   * said so yet counts at every moment, so that limits hold however long that takes; one that ends without has used none.
+   * Default: `start`.
    */
   readonly limitsCount?: "start" | "sent" | undefined
 }
@@ -98,7 +98,8 @@ export interface PoolOptions {
   readonly limits?: RateLimits | undefined
   /**
    * Whether another dispatcher may have used all limits up to now, those in units too, such as that of a process in whose
-   * place this one is: then this one goes on at their pace, with nothing to make up for. Default: false.
+   * place this one is: then this one goes on at their pace, with nothing to make up for. What the other has spent in one go may then count
+   * twice within a window. Default: false.
    */
   readonly limitsUsed?: boolean | undefined
 }

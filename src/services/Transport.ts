@@ -55,6 +55,8 @@ export type OnEnd = (exit: Exit.Exit<WireResponse, TransportError>) => void
 export class Transport extends Context.Service<
   Transport,
   {
+    /** Whether each request's listener is told; otherwise rate limits count a request when it is handed to this. Default: no. */
+    readonly tellsSent?: boolean | undefined
     /** Sends a request and reads the answer to its end. */
     readonly send: (request: WireRequest, listener?: SendListener) => Effect.Effect<WireResponse, TransportError>
     /**

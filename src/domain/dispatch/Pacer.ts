@@ -77,11 +77,16 @@ export class Pacer {
     this.pending++
   }
 
-  /** One of the events that were taken has happened, at `now`; to be called once for each. */
+  /** One of the events that were taken has happened, at `now`; this or `withdraw` is to be called once for each. */
   happened(now: number): void {
     this.pending--
     this.recent[this.oldest] = now
     this.oldest = (this.oldest + 1) % this.recent.length
+  }
+
+  /** One of the events that were taken will not happen. */
+  withdraw(): void {
+    this.pending--
   }
 
   /** Until the window that would end with the next event has room for it. What is pending may happen in any of them. */

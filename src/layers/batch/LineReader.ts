@@ -19,7 +19,7 @@ import { inputError } from "./FileErrors.ts"
  * Taking a line costs no effect: some hundred lines come from each `fill`.
  */
 export interface LineReader {
-  /** The next line; `undefined` when none is at hand: then `fill`. Its bytes are valid until the next `fill`. */
+  /** The next line; `undefined` when none is at hand: then `fill`. Its bytes are valid until the next `take` or `fill`. */
   readonly take: () => RawLine | undefined
   /** Reads on. False at the end of the input. */
   readonly fill: Effect.Effect<boolean, BatchError>

@@ -5,6 +5,7 @@ import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { Tier } from "../../domain/dispatch/Selection.ts"
 import type { Turn } from "../../services/Dispatcher.ts"
 import type { Remaining } from "./Exclusions.ts"
+import type { LaneLimits } from "./LaneLimits.ts"
 import type { Reservations } from "./Throttle.ts"
 import type { WaitingLine } from "./WaitingLines.ts"
 
@@ -24,7 +25,7 @@ export class Job<Request> implements Turn {
   /** When its turn came, of the monotonic clock, in milliseconds; 0 when nobody wants to know. */
   startedAt = 0
   /** The rate limits that count it and have not seen it start; `undefined` when there are none. */
-  limits: { readonly started: () => void } | undefined = undefined
+  limits: Pick<LaneLimits<never, never, never>, "started" | "withdrawn"> | undefined = undefined
   /** What it took of the unit limits when its turn came. */
   reservations: Reservations | undefined = undefined
   /** Order of arrival of those that wait. */
@@ -56,6 +57,13 @@ export class Job<Request> implements Turn {
     const { limits } = this
     this.limits = undefined
     limits?.started()
+  }
+
+  /** The work is over: if nothing was sent, no limit was used. */
+  end(): void {
+    const { limits } = this
+    this.limits = undefined
+    limits?.withdrawn()
   }
 
   /** Suspends the submitter until `signal`. */

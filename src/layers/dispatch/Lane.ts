@@ -45,7 +45,7 @@ export interface LaneOptions<Request, Response, Error> {
   readonly usedAt: number | undefined
 }
 
-/** Makes a lane; jobs that a limit delays get no turn until `keepLimits` runs. */
+/** Makes a lane; jobs that a limit delays get no turn until `keepLimits` runs, and `SharedThrottle.keep` for the pool's. */
 export const makeLane = Effect.fnUntraced(function* <Request, Response, Error>(
   options: LaneOptions<Request, Response, Error>
 ) {
@@ -205,7 +205,7 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
     actual: ActualUnits<Request, Response, Error>
   ): void {
     this.inflight--
-    job.sent()
+    job.end()
     if (exit !== undefined) this.count(exit)
     if (this.units !== undefined && job.reservations !== undefined) {
       this.units.settle(this.now(), job.reservations, actual)

@@ -55,4 +55,10 @@ export class LaneLimits<Request, Response, Error> {
     this.own.started(now)
     this.shared.started(now)
   }
+
+  /** One of the jobs that took of the rate limits will not start. */
+  withdrawn(): void {
+    this.own.withdrawn()
+    this.shared.withdrawn()
+  }
 }

@@ -22,7 +22,7 @@ export interface InLine {
 export class SharedThrottle extends Throttle {
   private readonly clock: Clock.Clock
   private readonly line: Array<InLine> = []
-  private readonly isWanted = Latch.makeUnsafe()
+  private readonly wanted = Latch.makeUnsafe()
 
   constructor(limits: RateLimits | undefined, clock: Clock.Clock, usedAt?: number) {
     super(limits, usedAt)
@@ -37,13 +37,13 @@ export class SharedThrottle extends Throttle {
   /** Stands in line until `grantNext` is false. */
   join(lane: InLine): void {
     this.line.push(lane)
-    this.isWanted.openUnsafe()
+    this.wanted.openUnsafe()
   }
 
   /** Gives turns to those in line, for ever. */
   get keep(): Effect.Effect<never> {
     const next = Effect.andThen(
-      this.isWanted.await,
+      this.wanted.await,
       Effect.suspend(() => {
         const delay = this.serve()
         return delay > 0 ? pause(delay) : Effect.void
@@ -57,7 +57,7 @@ export class SharedThrottle extends Throttle {
     for (;;) {
       const lane = this.line[0]
       if (lane === undefined) {
-        this.isWanted.closeUnsafe()
+        this.wanted.closeUnsafe()
         return 0
       }
       const now = monotonicMs(this.clock)

@@ -18,6 +18,7 @@ export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotoni
 /** Limits in jobs. They are taken together or not at all. */
 export class Throttle {
   private readonly pacers: ReadonlyArray<Pacer>
+
   /** `usedAt`: until when another may have used them, of the monotonic clock in milliseconds. */
   constructor(limits: RateLimits | undefined, usedAt?: number) {
     const { requestsPerSecond, requestsPerMinute } = limits ?? {}
@@ -46,6 +47,11 @@ export class Throttle {
   /** A job that has had its turn starts. */
   started(now: number): void {
     for (const pacer of this.pacers) pacer.happened(now)
+  }
+
+  /** A job that has had its turn ends without a start. */
+  withdrawn(): void {
+    for (const pacer of this.pacers) pacer.withdraw()
   }
 }
 

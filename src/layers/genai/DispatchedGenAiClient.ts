@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function* (
       priority: endpoint.priority,
       limits: endpoint.limits,
       // By when they are written: connections take their time, and so does a busy process.
-      limitsCount: "sent",
+      limitsCount: transport.tellsSent === true ? "sent" : "start",
       unitLimits: tokenLimits[index]!.limits,
       handler: makeEndpointHandler(endpoints[index]!)
     }))

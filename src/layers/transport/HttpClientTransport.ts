@@ -108,7 +108,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.provideService(HttpClient.TracerDisabledWhen, constTrue)
   )
 
-  return { send, open } satisfies Transport["Service"]
+  return { tellsSent: true, send, open } satisfies Transport["Service"]
 })
 
 export const layerOptions = (

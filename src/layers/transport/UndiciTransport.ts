@@ -52,6 +52,7 @@ export const make = (options: UndiciTransportOptions = {}): Effect.Effect<Transp
       (exchange) => Effect.promise(() => exchange.close())
     ),
     (exchange): Transport["Service"] => ({
+      tellsSent: true,
       // With one parameter `callback` makes no AbortController.
       send: (request, listener) => Effect.callback((resume) => Effect.sync(start(exchange, request, resume, listener))),
       start: (request, onEnd, listener) => start(exchange, request, onEnd, listener),

@@ -70,6 +70,7 @@ export class FakeTransport {
     const send = (request: WireRequest, listener?: SendListener): Answer =>
       Effect.suspend(() => answerTo(request, listener))
     return {
+      tellsSent: true,
       send,
       start: isDirect
         ? (request, onEnd, listener) => {

@@ -49,6 +49,8 @@ export class Child {
   private readonly rows: Socket | undefined
   private readonly spool: Spool.SpoolReader | undefined
   private readonly events: ChildEvents
+  /** What it says is not complete any more. */
+  private isBroken = false
 
   constructor({ endpoints, events, input, script, share }: ChildOptions) {
     this.share = share
@@ -92,12 +94,14 @@ export class Child {
 
   /** A message, with what belongs to it and came through the spool. */
   private messageOf(frame: Frames.Frame): ChildMessage | undefined {
+    if (this.isBroken) return undefined
     const message = childMessageOf(frame)
     if (message?._tag !== "Results" || message.spooled === undefined) return message
     const { at, lengths } = message.spooled
     const [save, errors] = this.spool?.take(at, lengths) ?? []
     if (save !== undefined && errors !== undefined) return { ...message, save, errors }
-    // Its rows are not settled then, and go to others.
+    // Its rows are not settled then, and go to others; so do those of all that it says after that.
+    this.isBroken = true
     this.kill()
     return undefined
   }

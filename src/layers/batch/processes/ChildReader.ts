@@ -21,12 +21,14 @@ export interface ChildReaderOptions {
   readonly onTaken: (rows: number) => void
   /** Reads the input from a position on until the bytes are full; gives how many there were. */
   readonly readAt: (bytes: Uint8Array, position: number) => number
+  /** Lines that the parent has seen cannot be read any more: there will be no more rows. */
+  readonly onUnreadable: () => void
 }
 
 /** Most chunks are no larger. */
 const ROOM = 1024 * 1024
 
-export const make = ({ onFormat, onTaken, readAt }: ChildReaderOptions): ChildReader => {
+export const make = ({ onFormat, onTaken, onUnreadable, readAt }: ChildReaderOptions): ChildReader => {
   const chunks: Array<ChunkLines> = []
   const lasts = new Set<number>()
   const more = Latch.makeUnsafe(false)
@@ -48,21 +50,22 @@ export const make = ({ onFormat, onTaken, readAt }: ChildReaderOptions): ChildRe
   }
 
   /**
-   * Brings the lines here. A line is what stands at its place now: when somebody has cut or changed the file meanwhile, it
-   * is hardly a row any more, and is settled as one that cannot be read.
+   * Brings the lines here; `undefined` when they cannot be read any more. Then they must not be settled: what would be
+   * noted of them is not what the input has.
    *
    * Not in the background: the parent has just read them, so that they are in memory.
    */
-  const load = (chunk: ChunkLines): ChunkLines => {
+  const load = (chunk: ChunkLines): ChunkLines | undefined => {
     bytes = chunk.bytes
     if (chunk.at === undefined) return chunk
     const length = chunk.ends.at(-1) ?? 0
     if (length > room.length) room = Buffer.allocUnsafeSlow(Math.max(length, ROOM))
     bytes = room.subarray(0, length)
-    const there = readAt(bytes, chunk.at)
-    if (there === length) return chunk
-    const cut = (place: number) => Math.min(place, there)
-    return { ...chunk, starts: chunk.starts.map(cut), ends: chunk.ends.map(cut) }
+    if (readAt(bytes, chunk.at) === length) return chunk
+    chunks.length = 0
+    ended = true
+    onUnreadable()
+    return undefined
   }
 
   const take = () => {

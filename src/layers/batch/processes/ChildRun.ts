@@ -54,6 +54,7 @@ export const childRun = Effect.gen(function* () {
       rows.format = format
     },
     onTaken: (taken) => parent.send({ _tag: "Taken", rows: taken }),
+    onUnreadable: () => parent.send({ _tag: "Unreadable" }),
     readAt: (bytes, position) => readAt(INPUT, bytes, position)
   })
   const spool = hasSpool ? new SpoolWriter(SPOOL) : undefined

@@ -35,6 +35,9 @@ export interface ChildrenOptions {
   readonly onChange: () => void
 }
 
+const UNREADABLE =
+  "The input could not be read as it was when the run began to read it, by one of its processes: the rest is left to a later run."
+
 /** Processes that are started in place of those that died, over a whole run: rows may be what they die of. */
 const REPLACEMENTS = 3
 
@@ -54,6 +57,7 @@ export class Children {
   private readonly nobody = Latch.makeUnsafe(false)
   private readonly deaths: Array<string> = []
   private isLost = false
+  private isUnreadable = false
   private replacements = 0
   private chunks = 0
   /** Rows that were given to processes, or wait to be given again, and are not settled. */
@@ -94,11 +98,12 @@ export class Children {
 
   get warnings(): ReadonlyArray<string> {
     const { deaths } = this
-    if (deaths.length === 0) return this.unsaid.warnings
+    const warnings = [...this.unsaid.warnings, ...(this.isUnreadable ? [UNREADABLE] : [])]
+    if (deaths.length === 0) return warnings
     const [who, rows] = deaths.length === 1 ? ["1 process", "its"] : [`${deaths.length} processes`, "their"]
     const outcome = this.isLost ? "no process is left" : `${rows} unanswered rows were done by others`
     const unknown = `what was sent since ${rows} last report is missing in the endpoints' figures`
-    return [...this.unsaid.warnings, `${who} ended unexpectedly (${deaths.join(", ")}): ${outcome}; ${unknown}.`]
+    return [...warnings, `${who} ended unexpectedly (${deaths.join(", ")}): ${outcome}; ${unknown}.`]
   }
 
   /** Gives out no more rows, and what waits to be given again is left to a later run. */
@@ -179,6 +184,11 @@ export class Children {
         child.endpoints = message.endpoints
         this.unsaid.add(message.unsaid)
         return
+      case "Unreadable":
+        // It ends with what it has begun; the rest is left, since others would hardly read more.
+        this.isUnreadable = true
+        this.stop()
+        break
       case "Ended":
         child.isComplete = true
     }

@@ -76,6 +76,8 @@ export type ChildMessage =
   | Results
   /** What the endpoints did for this process so far. */
   | { readonly _tag: "Stats"; readonly endpoints: ReadonlyArray<EndpointCounts>; readonly unsaid: UnsaidFields }
+  /** Lines of the input that it was told of cannot be read any more. */
+  | { readonly _tag: "Unreadable" }
   /** All rows are settled, and nothing more comes. */
   | { readonly _tag: "Ended" }
 
@@ -85,6 +87,7 @@ const CHILD_TAGS: ReadonlySet<unknown> = new Set<ChildMessage["_tag"]>([
   "Spent",
   "Results",
   "Stats",
+  "Unreadable",
   "Ended"
 ])
 const PARENT_TAGS: ReadonlySet<unknown> = new Set<ParentMessage["_tag"]>([

@@ -7,7 +7,7 @@
  * processes.
  */
 import { randomUUID } from "node:crypto"
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs"
+import { closeSync, openSync, readSync, rmSync, unlinkSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -23,7 +23,10 @@ export const open = (folder: string = tmpdir()): number | undefined => {
     unlinkSync(path)
     return fd
   } catch {
-    if (fd !== undefined) closeSync(fd)
+    if (fd !== undefined) {
+      closeSync(fd)
+      rmSync(path, { force: true })
+    }
     return undefined
   }
 }
