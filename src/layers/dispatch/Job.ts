@@ -5,7 +5,6 @@ import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { Tier } from "../../domain/dispatch/Selection.ts"
 import type { Turn } from "../../services/Dispatcher.ts"
 import type { Remaining } from "./Exclusions.ts"
-import type { LaneLimits } from "./LaneLimits.ts"
 import type { Reservations } from "./Throttle.ts"
 import type { WaitingLine } from "./WaitingLines.ts"
 
@@ -16,6 +15,14 @@ import type { WaitingLine } from "./WaitingLines.ts"
  */
 export type JobState = "new" | "waiting" | "queued" | "granted" | "running" | "ended"
 
+/** Rate limits that count a job which has its turn: told once what becomes of it. */
+export interface TakenLimits {
+  /** It starts now. */
+  started(): void
+  /** It will not start. */
+  withdrawn(): void
+}
+
 /** A mutable record: one is made for each submit, and nothing else is on the way of one that need not wait. */
 export class Job<Request> implements Turn {
   readonly request: Request
@@ -25,7 +32,7 @@ export class Job<Request> implements Turn {
   /** When its turn came, of the monotonic clock, in milliseconds; 0 when nobody wants to know. */
   startedAt = 0
   /** The rate limits that count it and have not seen it start; `undefined` when there are none. */
-  limits: Pick<LaneLimits<never, never, never>, "started" | "withdrawn"> | undefined = undefined
+  limits: TakenLimits | undefined = undefined
   /** What it took of the unit limits when its turn came. */
   reservations: Reservations | undefined = undefined
   /** Order of arrival of those that wait. */

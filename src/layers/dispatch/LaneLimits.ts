@@ -1,10 +1,10 @@
 /** All that decides when a lane may start a job: its own limits and its share of the pool's. */
 import type * as Clock from "effect/Clock"
-import type { Job } from "./Job.ts"
+import type { Job, TakenLimits } from "./Job.ts"
 import type { SharedThrottle } from "./SharedThrottle.ts"
 import { monotonicMs, type Throttle, type UnitThrottle } from "./Throttle.ts"
 
-export class LaneLimits<Request, Response, Error> {
+export class LaneLimits<Request, Response, Error> implements TakenLimits {
   private readonly own: Throttle
   private readonly shared: SharedThrottle
   private readonly units: UnitThrottle<Request, Response, Error> | undefined
@@ -49,14 +49,12 @@ export class LaneLimits<Request, Response, Error> {
     job.reservations = this.units?.reserve(now, job.request)
   }
 
-  /** One of the jobs that took of the rate limits starts now. */
   started(): void {
     const now = monotonicMs(this.clock)
     this.own.started(now)
     this.shared.started(now)
   }
 
-  /** One of the jobs that took of the rate limits will not start. */
   withdrawn(): void {
     this.own.withdrawn()
     this.shared.withdrawn()
