@@ -37,8 +37,8 @@ export interface WireStream {
 /** Told when a request is sent. */
 export interface SendListener {
   /**
-   * Called when the connection stands and the request is about to be written to it; when the request is handed on, by a
-   * transport that does not know.
+   * Called when the request has just been written to its connection; when it is handed on, by a transport that does not
+   * know.
    */
   sent(): void
 }

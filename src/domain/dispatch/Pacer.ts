@@ -17,13 +17,6 @@
 const HEADROOM = 0.003
 
 /**
- * A window is counted as this much longer than it is, because a process may have to wait between its look at the clock and
- * the socket: without, 10,001 writes were seen in a second of 10,000. It is less than above, since what passes between an
- * event's turn and its happening comes on top.
- */
-const WINDOW_HEADROOM = 0.001
-
-/**
  * In its first second a pacer goes a tenth slower. The first events open connections and arrive later than those that
  * follow: without this, the receiver's first second would hold more than the limit.
  */
@@ -55,7 +48,7 @@ export class Pacer {
   constructor(limit: number, periodMs: number, usedAt = Number.NEGATIVE_INFINITY) {
     this.intervalMs = (periodMs / limit) * (1 + HEADROOM)
     const count = Math.max(1, Math.floor(limit))
-    this.windowMs = (periodMs / limit) * count * (1 + WINDOW_HEADROOM)
+    this.windowMs = (periodMs / limit) * count
     this.recent = Float64Array.from({ length: count }, (_, event) => usedAt - (count - 1 - event) * this.intervalMs)
   }
 

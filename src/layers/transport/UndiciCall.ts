@@ -90,6 +90,13 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   onRequestStart(): void {
     this.phase = "firstByte"
     this.limit(this.request.timeouts.firstByteMs)
+  }
+
+  /**
+   * The request has been written. Not a moment before that: a process may have to wait between a look at the clock and the
+   * socket, and then 10,001 writes were seen in a second of 10,000.
+   */
+  onRequestSent(): void {
     this.listener?.sent()
   }
 
