@@ -55,10 +55,13 @@ export class FakeTransport {
 
   private transport(context: Context.Context<never>): Transport["Service"] {
     const sendNow = (request: WireRequest, listener: SendListener | undefined): Answer => {
-      listener?.sent()
       const name = new URL(request.origin).hostname.split(".")[0]!
       this.sent.push(name)
-      return this.answer(name, this.sent.length, request)
+      const answer = this.answer(name, this.sent.length, request)
+      return Effect.suspend(() => {
+        listener?.sent()
+        return answer
+      })
     }
     const answerTo = (request: WireRequest, listener: SendListener | undefined): Answer =>
       this.connected === undefined
