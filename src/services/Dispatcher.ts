@@ -98,8 +98,8 @@ export interface PoolOptions {
   readonly limits?: RateLimits | undefined
   /**
    * Whether another dispatcher may have used all limits up to now, those in units too, such as that of a process in whose
-   * place this one is: then this one goes on at their pace, with nothing to make up for. What the other has spent in one go may then count
-   * twice within a window. Default: false.
+   * place this one is: then this one goes on at their pace, with nothing to make up for. What the other has spent in one go
+   * may then count twice within a window. Default: false.
    */
   readonly limitsUsed?: boolean | undefined
 }

@@ -28,8 +28,9 @@ export interface GenerateOptions {
 }
 
 /**
- * Begins a request and calls back once, which may be at once; `onEnd` must not throw. What it gives is run to give the request up: it is done when
- * nothing of the request is under way any more; the request is then interrupted, unless it ended before.
+ * Begins a request and calls back once, which may be at once; `onEnd` must not throw. What it gives is run to give the
+ * request up: it is done when nothing of the request is under way any more; the request is then interrupted, unless it
+ * ended before.
  */
 export type StartGenerate = (
   request: GenAiRequest,

@@ -1,5 +1,5 @@
 /** Rows of an input that are given to a process together, and which of them are still to be done. */
-import { free } from "./Bytes.ts"
+import { free, NO_BYTES } from "./Bytes.ts"
 import type { RawLine } from "./LineSplitter.ts"
 import type { FormatName } from "./Row.ts"
 
@@ -22,8 +22,6 @@ export interface ChunkLines {
   /** The format of the rows; `undefined` while it is not known, so that these are rows in none. */
   readonly format: FormatName | undefined
 }
-
-const NO_BYTES = new Uint8Array(0)
 
 /** Copies lines, which are valid only until more is read, into a chunk. */
 export const chunkOf = (lines: ReadonlyArray<RawLine>, format: FormatName | undefined): ChunkLines => {

@@ -21,7 +21,10 @@ export interface LineWriter {
 
 /** The writer of a file. */
 export interface FileWriter extends LineWriter {
-  /** Queues whole lines, with their line ends, to be written at once. Their memory is the writer's from now on, which gives it back. */
+  /**
+   * Queues whole lines, with their line ends, to be written at once. Their memory is the writer's from now on, which gives
+   * it back.
+   */
   readonly appendLines: (lines: Uint8Array) => void
 }
 

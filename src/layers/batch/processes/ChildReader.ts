@@ -1,6 +1,8 @@
 /** The rows that a child was given, as an input to be read. */
+
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import { NO_BYTES } from "../../../domain/batch/Bytes.ts"
 import type { FormatName } from "../../../domain/batch/Row.ts"
 import { type ChunkLines, lineAt } from "../../../domain/batch/RowChunk.ts"
 import type { LineReader } from "../LineReader.ts"
@@ -34,7 +36,7 @@ export const make = ({ onFormat, onTaken, onUnreadable, readAt }: ChildReaderOpt
   const more = Latch.makeUnsafe(false)
   let current: ChunkLines | undefined
   /** Where the lines of the current chunk are. */
-  let bytes: Uint8Array = new Uint8Array(0)
+  let bytes = NO_BYTES
   /** For one chunk after the other: a line is valid no longer than until the next one is asked for. */
   let room = Buffer.alloc(0)
   let position = 0

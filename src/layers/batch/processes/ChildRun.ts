@@ -1,9 +1,11 @@
 /** What a child does: it sends the rows that its parent gives, over its share of the limits, and hands back their lines. */
+
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import { NO_BYTES } from "../../../domain/batch/Bytes.ts"
 import { Journal } from "../../../domain/batch/Journal.ts"
 import { RowReader } from "../../../domain/batch/RowReader.ts"
 import { Tally } from "../../../domain/batch/Tally.ts"
@@ -23,8 +25,6 @@ import { readAt, SpoolWriter } from "./Spool.ts"
 
 /** How often the parent is told the endpoints' figures. */
 export const STATS_EVERY = "250 millis"
-
-const NO_BYTES = new Uint8Array(0)
 
 /** Runs from the first message to the last row. */
 export const childRun = Effect.gen(function* () {

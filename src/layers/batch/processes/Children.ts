@@ -1,8 +1,10 @@
 /** The processes that send the rows of a run, together: who has which rows, and what becomes of those of one that dies. */
+
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import { NO_BYTES } from "../../../domain/batch/Bytes.ts"
 import { ChunkOrder, type ResultBytes } from "../../../domain/batch/ChunkOrder.ts"
 import { type ChunkLines, RowChunk } from "../../../domain/batch/RowChunk.ts"
 import type { Tally } from "../../../domain/batch/Tally.ts"
@@ -297,4 +299,4 @@ export class Children {
   }
 }
 
-const NO_LINES: ResultBytes = { save: new Uint8Array(0), errors: new Uint8Array(0) }
+const NO_LINES: ResultBytes = { save: NO_BYTES, errors: NO_BYTES }

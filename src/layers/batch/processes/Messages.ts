@@ -1,4 +1,5 @@
 /** What the process that has the files and those that send the rows tell each other. */
+import { NO_BYTES } from "../../../domain/batch/Bytes.ts"
 import type { ChunkLines } from "../../../domain/batch/RowChunk.ts"
 import type { TallyCounts } from "../../../domain/batch/Tally.ts"
 import type { UnsaidFields } from "../../../domain/batch/Unsaid.ts"
@@ -100,8 +101,6 @@ const PARENT_TAGS: ReadonlySet<unknown> = new Set<ParentMessage["_tag"]>([
   "Stop",
   "Abandon"
 ])
-
-const NO_BYTES = new Uint8Array(0)
 
 /** Many bytes go beside the rest of a message, where nothing has to copy them. */
 export const frameOf = (message: ParentMessage | ChildMessage): Frame => {
