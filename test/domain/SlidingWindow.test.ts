@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { SlidingWindow } from "../../src/domain/SlidingWindow.ts"
 import { RateLimit } from "../../src/domain/sandbox/RateLimit.ts"
+import { listsUpTo } from "../support/RandomLists.ts"
 
 /** Gaps between events in milliseconds: some at once, some around the window, some after a pause. */
 const Gaps = Schema.Array(Schema.Literals([0, 0, 0.25, 1, 3, 10, 100, 499, 500, 501, 999.5, 1000, 1001, 5000]))
@@ -15,17 +16,22 @@ const timesOf = (gaps: ReadonlyArray<number>): ReadonlyArray<number> => {
 }
 
 describe("SlidingWindow", () => {
-  it.prop("counts what a filter over all events counts", [Gaps], ([gaps]) => {
-    const window = new SlidingWindow(1000)
-    const times = timesOf(gaps)
-    times.forEach((now, index) => {
-      const inside = times.slice(0, index).filter((time) => time + 1000 > now)
-      assert.strictEqual(window.count(now), inside.length)
-      assert.strictEqual(window.untilOldestLeaves(now), inside.length === 0 ? 0 : inside[0]! + 1000 - now)
-      assert.strictEqual(window.untilEmpty(now), inside.length === 0 ? 0 : inside.at(-1)! + 1000 - now)
-      window.add(now)
-    })
-  })
+  it.prop(
+    "counts what a filter over all events counts",
+    [Gaps],
+    ([gaps]) => {
+      const window = new SlidingWindow(1000)
+      const times = timesOf(gaps)
+      times.forEach((now, index) => {
+        const inside = times.slice(0, index).filter((time) => time + 1000 > now)
+        assert.strictEqual(window.count(now), inside.length)
+        assert.strictEqual(window.untilOldestLeaves(now), inside.length === 0 ? 0 : inside[0]! + 1000 - now)
+        assert.strictEqual(window.untilEmpty(now), inside.length === 0 ? 0 : inside.at(-1)! + 1000 - now)
+        window.add(now)
+      })
+    },
+    { arbitrary: listsUpTo(100) }
+  )
 
   it("holds as many events as come, also when it has wrapped around", () => {
     const window = new SlidingWindow(1000)
@@ -53,7 +59,8 @@ describe("RateLimit", () => {
         else
           assert.isTrue(within(now + verdict.retryAfterMs, 1000) < 3 && within(now + verdict.retryAfterMs, 60_000) < 5)
       }
-    }
+    },
+    { arbitrary: listsUpTo(100) }
   )
 
   it("tells the limit that is closest, what is left of it and when it is whole again", () => {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { RawLine } from "../../../src/domain/batch/LineSplitter.ts"
 import { type ChunkLines, chunkOf, lineAt, RowChunk, spanOf } from "../../../src/domain/batch/RowChunk.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const line = (index: number, text: string, oversized = false): RawLine => ({
   index,
@@ -88,7 +89,8 @@ describe("RowChunk", () => {
         assert.deepStrictEqual(textsOf(chunk, input), open)
         if (chunk !== undefined) assert.strictEqual(chunk.sequence, 5)
       }
-    }
+    },
+    { arbitrary: listsUpTo(60) }
   )
 
   it("lets go of what is settled", () => {

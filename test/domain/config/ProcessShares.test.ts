@@ -4,6 +4,7 @@ import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConf
 import { split } from "../../../src/domain/config/ProcessShares.ts"
 import { Pacer } from "../../../src/domain/dispatch/Pacer.ts"
 import { config, endpoint } from "../../support/Config.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const sharesOf = (whole: DispatcherConfig, processes: number) => {
   const shares = split(whole, processes)
@@ -88,7 +89,8 @@ describe("ProcessShares", () => {
         while (sentAt[first]! <= at - 1_000 + 1e-6) first += 1
         assert.isAtMost(index - first + 1, rate)
       }
-    }
+    },
+    { arbitrary: listsUpTo(300) }
   )
 
   it("one process has everything as it is", () => {

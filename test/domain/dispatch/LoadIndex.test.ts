@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { LoadIndex, subsetOf } from "../../../src/domain/dispatch/LoadIndex.ts"
 import { type Candidate, makeSelector, tierOf } from "../../../src/domain/dispatch/Selection.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const Count = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -51,7 +52,8 @@ describe("LoadIndex", () => {
           index.set(at, now[at]!.load, now[at]!.hasRoom)
         }
       }
-    }
+    },
+    { arbitrary: listsUpTo(200) }
   )
 
   it("finds the few that a subset leaves, and the one among a thousand", () => {

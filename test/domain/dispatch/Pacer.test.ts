@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { Pacer } from "../../../src/domain/dispatch/Pacer.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const Between = (minimum: number, maximum: number) => Schema.Finite.check(Schema.isBetween({ minimum, maximum }))
 
@@ -54,7 +55,8 @@ describe("Pacer", () => {
       const events = drive(new Pacer(limit, 1000), 10_000, () => lateness[turn++ % lateness.length]!)
       const whole = Math.max(1, Math.floor(limit))
       assert.isAtMost(most(events, (1000 / limit) * whole - 1e-6), whole)
-    }
+    },
+    { arbitrary: listsUpTo(30) }
   )
 
   it.prop(
@@ -71,7 +73,8 @@ describe("Pacer", () => {
       const events = drive(new Pacer(limit, 1000), 10_000, late, after)
       const whole = Math.max(1, Math.floor(limit))
       assert.isAtMost(most(events, (1000 / limit) * whole - 1e-6), whole)
-    }
+    },
+    { arbitrary: listsUpTo(30) }
   )
 
   it.each([7, 50, 500, 10_000])("uses a limit of %d/s within one percent when timers are a few ms late", (limit) => {

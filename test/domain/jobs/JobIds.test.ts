@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as JobIds from "../../../src/domain/jobs/JobIds.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const V7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -28,7 +29,8 @@ describe("ids of jobs", () => {
           assert.strictEqual(timeOf(id), latest)
           last = id
         }
-      })
+      }),
+    { arbitrary: listsUpTo(100) }
   )
 
   it.effect("rise beyond what one millisecond has numbers for, and borrow from the next", () =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { SandboxStats } from "../../../src/domain/sandbox/SandboxStats.ts"
 import { StatsRecorder } from "../../../src/domain/sandbox/StatsRecorder.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 describe("StatsRecorder", () => {
   it("starts with nothing", () => {
@@ -42,7 +43,8 @@ describe("StatsRecorder", () => {
       )
       assert.strictEqual(stats.inflight, open)
       assert.strictEqual(stats.maxInflight, most)
-    }
+    },
+    { arbitrary: listsUpTo(100) }
   )
 
   it("counts calendar seconds and the fullest sliding second apart", () => {

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stdio, Stream } from "effect"
 import type { FormatName } from "../../../src/domain/batch/Row.ts"
 import { GenAiError, Overloaded } from "../../../src/domain/genai/GenAiError.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 import {
   accounted,
   clientOf,
@@ -191,7 +192,7 @@ describe("a resumed run", () => {
           range(30).filter((index) => !done.has(index))
         )
       }).pipe(Effect.scoped),
-    { arbitrary: { runs: 120 }, timeout: 60_000 }
+    { arbitrary: { runs: 120, ...listsUpTo(30) }, timeout: 60_000 }
   )
 })
 

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { ConnectionFailed, Unauthorized } from "../../../src/domain/genai/GenAiError.ts"
 import * as TokenCache from "../../../src/layers/credentials/TokenCache.ts"
 import { CredentialError } from "../../../src/services/Credentials.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 import { settle } from "../dispatch/Gates.ts"
 
 const HOUR = 3_600_000
@@ -276,6 +277,7 @@ describe("the token cache", () => {
         yield* TestClock.adjust(MINUTE)
         yield* Effect.forEach(waiters, Fiber.join)
         assert.isAtMost(issuer.atOnce, 1)
-      })
+      }),
+    { arbitrary: listsUpTo(30) }
   )
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { CallDeadline, CallDeadlines } from "../../../src/layers/genai/CallDeadlines.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const started = Effect.gen(function* () {
   const deadlines = new CallDeadlines(yield* Clock.Clock)
@@ -39,7 +40,7 @@ describe("the deadlines of calls", () => {
           expected.map((at) => [at, at] as const)
         )
       }).pipe(Effect.scoped),
-    { arbitrary: { runs: 50 } }
+    { arbitrary: { runs: 50, ...listsUpTo(40) } }
   )
 
   it.effect("go by the monotonic clock: setting the wall clock forward interrupts nobody", () =>

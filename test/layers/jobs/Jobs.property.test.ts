@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { isEnded, type JobId } from "../../../src/domain/jobs/Job.ts"
 import { makeMemory } from "../../../src/layers/jobs/MemoryJobStore.ts"
 import type { JobStore, JobStoreError } from "../../../src/services/JobStore.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 import { answer, asked, failure, instance, request, storeDown } from "./JobsHarness.ts"
 
 const Below = (bound: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: bound - 1 }))
@@ -111,6 +112,6 @@ describe("jobs under random cancels, failures, crashes and restarts", () => {
         }
         assert.strictEqual(ends.size, accepted.length)
       }),
-    { arbitrary: { runs: 40 } }
+    { arbitrary: { runs: 40, ...listsUpTo(25) } }
   )
 })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, type Scope } from "effect"
 import type { JobId } from "../../../src/domain/jobs/Job.ts"
 import type { JobStore, JobStoreError } from "../../../src/services/JobStore.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 import { completed, failed, idOf, play, Scenario, specOf } from "./StoreScenario.ts"
 
 type Store = JobStore["Service"]
@@ -381,7 +382,7 @@ export const jobStoreSuite = (name: string, { fresh, runs }: SuiteOptions): void
             yield* play(stores, steps)
           })
         ),
-      { arbitrary: { runs }, timeout: 120_000 }
+      { arbitrary: { runs, ...listsUpTo(60) }, timeout: 120_000 }
     )
   })
 }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { AdaptiveConcurrency } from "../../../../src/domain/genai/health/AdaptiveConcurrency.ts"
+import { listsUpTo } from "../../../support/RandomLists.ts"
 
 /** Answers one full round of sends, each after `latencyMs`; gives the time at its end. */
 const round = (adaptive: AdaptiveConcurrency, now: number, latencyMs = 100): number => {
@@ -72,6 +73,7 @@ describe("adaptive concurrency", () => {
         assert.isTrue(Number.isInteger(adaptive.concurrency))
         assert.isTrue(adaptive.concurrency >= 1 && adaptive.concurrency <= limit)
       }
-    }
+    },
+    { arbitrary: listsUpTo(300) }
   )
 })

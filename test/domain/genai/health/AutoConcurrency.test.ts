@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { AutoConcurrency } from "../../../../src/domain/genai/health/AutoConcurrency.ts"
+import { listsUpTo } from "../../../support/RandomLists.ts"
 
 /** An endpoint that works on at most so many at once, each for so long; the others wait for those before them. */
 interface Endpoint {
@@ -96,6 +97,7 @@ describe("concurrency that is found by itself", () => {
         assert.strictEqual(isChanged, before !== auto.concurrency)
         assert.isTrue(Number.isInteger(auto.concurrency) && auto.concurrency >= 1 && auto.concurrency <= bound)
       }
-    }
+    },
+    { arbitrary: listsUpTo(300) }
   )
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { CircuitBreaker, type Ticket } from "../../../../src/domain/genai/health/CircuitBreaker.ts"
+import { listsUpTo } from "../../../support/RandomLists.ts"
 
 const config = { failures: 3, windowMs: 10_000, openMs: 5_000 }
 
@@ -154,6 +155,7 @@ describe("the circuit breaker", () => {
       assert.isTrue(breaker.allows, "it is tried again")
       for (let count = 0; count < 200; count++) breaker.answered(breaker.sent())
       assert.strictEqual(breaker.state, "closed", "and comes back when it is answered")
-    }
+    },
+    { arbitrary: listsUpTo(200) }
   )
 })

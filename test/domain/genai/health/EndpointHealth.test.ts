@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { Ticket } from "../../../../src/domain/genai/health/CircuitBreaker.ts"
 import { EndpointHealth } from "../../../../src/domain/genai/health/EndpointHealth.ts"
 import type { Verdict } from "../../../../src/domain/genai/health/Verdict.ts"
+import { listsUpTo } from "../../../support/RandomLists.ts"
 
 const breaker = { failures: 3, windowMs: 10_000, openMs: 5_000 }
 const make = (adaptiveConcurrency = false) =>
@@ -104,6 +105,7 @@ describe("the health of an endpoint", () => {
       const at = Math.max(now, health.availableAtMs(now))
       health.tick(at)
       assert.isTrue(health.allows(at), "an endpoint that was only cooling or open is tried again")
-    }
+    },
+    { arbitrary: listsUpTo(200) }
   )
 })

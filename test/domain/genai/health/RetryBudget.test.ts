@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { RetryBudget } from "../../../../src/domain/genai/health/RetryBudget.ts"
+import { listsUpTo } from "../../../support/RandomLists.ts"
 
 describe("the retry budget", () => {
   it("allows a burst at once, then no more than the floor", () => {
@@ -41,6 +42,7 @@ describe("the retry budget", () => {
         else assert.isAbove(budget.delayMs(now), 0)
         assert.isAtMost(retries, 4 + 0.2 * requests + (3 * now) / 1000 + 1e-6)
       }
-    }
+    },
+    { arbitrary: listsUpTo(500) }
   )
 })

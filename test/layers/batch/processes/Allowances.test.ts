@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { Allowances } from "../../../../src/layers/batch/processes/Allowances.ts"
+import { listsUpTo } from "../../../support/RandomLists.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -71,7 +72,8 @@ describe("the allowances of processes", () => {
         hear(last!)
       }
       assert.isAtLeast(total(), budget)
-    }
+    },
+    { arbitrary: listsUpTo(400) }
   )
 
   it("hold for cost and tokens at once; what has no limit is not limited", () => {
