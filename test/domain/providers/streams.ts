@@ -172,9 +172,18 @@ export const streamConformance = ({ kind, family, streams, answers, make }: Stre
     }
     const isRaw = (item: StreamItem) => item._tag === "RawEvent"
 
+    const own = (body: string) => read(body, true).flatMap((item) => (item._tag === "RawEvent" ? [item] : []))
+
     it("have no events of the provider's own unless they are asked for", () => {
       for (const body of bodies) assert.isFalse(read(body, false).some(isRaw))
     })
+
+    if (family === undefined) {
+      it("have none when they are asked for either, and say the same", () => {
+        for (const body of bodies) assert.deepStrictEqual(read(body, true), read(body, false))
+      })
+      return
+    }
 
     it("say the same with the provider's own events among them", () => {
       for (const body of bodies) {
@@ -185,28 +194,26 @@ export const streamConformance = ({ kind, family, streams, answers, make }: Stre
       }
     })
 
-    it(`${family === undefined ? "never " : ""}hand on the provider's own events, to the letter, when they are asked for`, () => {
+    it("hand on the provider's own events, to the letter, when they are asked for", () => {
       for (const [, body] of streams.answers) {
-        const own = read(body, true).flatMap((item) => (item._tag === "RawEvent" ? [item] : []))
-        if (family === undefined) {
-          assert.deepStrictEqual(own, [])
-          continue
-        }
-        const again = own.map(({ data, name }) => `${name === "" ? "" : `event: ${name}\n`}data: ${data}\n\n`).join("")
+        const events = own(body)
+        const again = events
+          .map(({ data, name }) => `${name === "" ? "" : `event: ${name}\n`}data: ${data}\n\n`)
+          .join("")
         assert.strictEqual(again.trimEnd(), body.replace(/data: \[DONE\]\s*$/, "").trimEnd())
-        assert.isTrue(own.every((event) => event.family === family))
+        assert.isTrue(events.every((event) => event.family === family))
       }
     })
 
     it("hand on an event before what was read from it, and none that tells of a failure", () => {
       for (const body of bodies) {
-        const items = read(body, true)
-        if (family !== undefined) assert.notInclude(["TextDelta", "UsageReport", "Finish"], items[0]?._tag)
-        if (items.at(-1)?._tag === "StreamFailed") {
-          const texts = items.flatMap((item) => (item._tag === "RawEvent" ? [item.data] : []))
-          assert.isFalse(texts.some((text) => /"error":/.test(text)))
-        }
+        assert.notInclude(["TextDelta", "UsageReport", "Finish"], read(body, true)[0]?._tag)
+        assert.isFalse(own(body).some(({ data }) => /"error":/.test(data)))
       }
+      assert.isTrue(
+        streams.failures.some(({ body }) => /"error":/.test(body) && own(body).length > 0),
+        "one fails after events"
+      )
     })
 
     it("tell the events before the answer from those of the answer: text always comes with the latter", () => {
@@ -216,8 +223,7 @@ export const streamConformance = ({ kind, family, streams, answers, make }: Stre
           if (item._tag === "RawEvent") {
             assert.isTrue(wasOpening || !item.isOpening, "no event opens an answer that has begun")
             wasOpening = item.isOpening
-          }
-          if (family !== undefined && item._tag === "TextDelta") assert.isFalse(wasOpening)
+          } else if (item._tag === "TextDelta") assert.isFalse(wasOpening)
         }
       }
     })

@@ -160,7 +160,7 @@ describe("what is a proper request, if an unusual one", () => {
           assert.match(answer, /^connection: close\r$/im)
         }
         const welcome = yield* rawConnection(port)
-        yield* welcome.send(asks(path, 2, json + key + "connection: close\r\n"))
+        yield* welcome.send(asks(path, 2, `${json}${key}connection: close\r\n`))
         yield* welcome.until(/^HTTP\/1\.1 100 Continue\r\n\r\n/)
         yield* welcome.send("{}")
         assert.match(yield* welcome.closed, /HTTP\/1\.1 400 /)
