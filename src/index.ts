@@ -6,24 +6,54 @@
  * files through a client, `Sandbox` stands in for a provider.
  */
 
-export type { ConfigError } from "./domain/config/ConfigError.ts"
-export type { DispatcherConfig, EndpointConfig } from "./domain/config/DispatcherConfig.ts"
+export { ConfigError, type ConfigProblem } from "./domain/config/ConfigError.ts"
+export type { ConfigFlags } from "./domain/config/ConfigFlags.ts"
+export type {
+  AffinityConfig,
+  BreakerConfig,
+  DispatcherConfig,
+  EndpointConfig,
+  EndpointKind,
+  EndpointLimits,
+  HedgeConfig,
+  RetryBudgetConfig,
+  RetryConfig
+} from "./domain/config/DispatcherConfig.ts"
 export type { ChatEvent, Finish, RawEvent, TextDelta, UsageReport } from "./domain/genai/ChatEvent.ts"
 export type { EndpointStats } from "./domain/genai/EndpointStats.ts"
 export * from "./domain/genai/GenAiError.ts"
-export { ChatMessage, GenAiRequest, Part, textOfContent } from "./domain/genai/GenAiRequest.ts"
+export { ChatMessage, Family, GenAiRequest, Part, Role, textOfContent } from "./domain/genai/GenAiRequest.ts"
 export { type GenAiAnswer, type GenAiResponse, Usage } from "./domain/genai/GenAiResponse.ts"
+export type { Histogram } from "./domain/genai/Histogram.ts"
+export type { HealthState } from "./domain/genai/health/EndpointHealth.ts"
 export type { Cost, Prices } from "./domain/genai/Prices.ts"
 export type { WireRequest, WireResponse, WireTimeouts } from "./domain/providers/Wire.ts"
+export { SandboxError } from "./domain/sandbox/SandboxError.ts"
 export * as FileBatchRunner from "./layers/batch/FileBatchRunner.ts"
 export * as ConfigLoader from "./layers/config/ConfigLoader.ts"
 export * as Dispatcher from "./layers/dispatch/Dispatcher.ts"
 export * as DispatchedGenAiClient from "./layers/genai/DispatchedGenAiClient.ts"
-export { type Budget, Spending } from "./layers/genai/Spending.ts"
+export { type Amounts, type Budget, Spending, type Spent } from "./layers/genai/Spending.ts"
 export * as SandboxServer from "./layers/sandbox/SandboxServer.ts"
 export * as HttpClientTransport from "./layers/transport/HttpClientTransport.ts"
 export * as UndiciTransport from "./layers/transport/UndiciTransport.ts"
-export { BatchError, BatchRunner } from "./services/BatchRunner.ts"
-export { GenAiClient } from "./services/GenAiClient.ts"
+export {
+  type AskedTokens,
+  type BatchCheck,
+  BatchError,
+  type BatchOptions,
+  type BatchProgress,
+  type BatchReport,
+  type BatchRun,
+  BatchRunner,
+  type ExistingResults
+} from "./services/BatchRunner.ts"
+export {
+  type DrainOptions,
+  GenAiClient,
+  type GenerateOptions,
+  type Room,
+  type StartGenerate
+} from "./services/GenAiClient.ts"
 export { Sandbox } from "./services/Sandbox.ts"
-export { Transport, TransportError, type WireStream } from "./services/Transport.ts"
+export { type OnEnd, type SendListener, Transport, TransportError, type WireStream } from "./services/Transport.ts"

@@ -13,16 +13,25 @@ export type {
   TelemetryConfig,
   WebhookConfig
 } from "./domain/config/ServerConfig.ts"
-export { Job, JobFailure, JobId, JobResult, JobStatus } from "./domain/jobs/Job.ts"
-export { ModelRoutes } from "./domain/server/ModelRoutes.ts"
+export {
+  Job,
+  JobFailure,
+  JobId,
+  type JobOutcome,
+  JobResult,
+  type JobSpec,
+  JobStatus,
+  JobWebhook
+} from "./domain/jobs/Job.ts"
+export { type ModelRoute, ModelRoutes } from "./domain/server/ModelRoutes.ts"
 export { Problem, ProblemKind } from "./domain/server/Problem.ts"
-export type { RequestRecord } from "./domain/server/RequestRecord.ts"
+export type { RequestRecord, RouteName } from "./domain/server/RequestRecord.ts"
 export * as DurableJobs from "./layers/jobs/DurableJobs.ts"
 export * as JobStoreFromConfig from "./layers/jobs/JobStoreFromConfig.ts"
 export * as MemoryJobStore from "./layers/jobs/MemoryJobStore.ts"
 export * as HttpServiceLayer from "./layers/server/HttpService.ts"
 export * as Telemetry from "./layers/telemetry/Telemetry.ts"
 export { HttpService, HttpServiceError } from "./services/HttpService.ts"
-export { JobStore, JobStoreError } from "./services/JobStore.ts"
-export { Jobs } from "./services/Jobs.ts"
+export { type Claim, type Created, type JobFilter, JobStore, JobStoreError } from "./services/JobStore.ts"
+export { type JobEvent, Jobs, type NewJob } from "./services/Jobs.ts"
 export { ServerTelemetry } from "./services/ServerTelemetry.ts"

@@ -29,6 +29,39 @@ export const reasonOf = (error: GenAiError): string => error.reason._tag
 console.log(await Effect.runPromise(program))
 `
 
+/** A module of an app or a library that exports what it was given, without writing its types down. */
+const REEXPORTER = `import { Effect, Stream } from "effect"
+import * as Library from "genai-dispatcher"
+import * as Service from "genai-dispatcher/service"
+
+export const sandbox = Library.SandboxServer.layer({ port: 0 })
+export const control = Effect.map(Library.Sandbox, ({ control, stats }) => ({ control, stats }))
+export const models = Library.DispatchedGenAiClient.layerConfig({ file: "dispatcher.yaml" })
+export const loaded = Library.ConfigLoader.load({})
+export const loadedServer = Library.ConfigLoader.loadServer({})
+export const client = Effect.map(Library.GenAiClient, (client) => ({ ...client }))
+export const events = Stream.unwrap(Effect.map(Library.GenAiClient, (client) => client.stream({ messages: [] })))
+export const transport = Effect.map(Library.Transport, (transport) => ({ ...transport }))
+export const runner = Effect.map(Library.BatchRunner, (runner) => ({ ...runner }))
+export const runBatch = Effect.flatMap(Library.BatchRunner, ({ start }) => start({} as Library.BatchOptions))
+export const jobs = Effect.map(Service.Jobs, (jobs) => ({ ...jobs }))
+export const store = Effect.map(Service.JobStore, (store) => ({ ...store }))
+export const telemetry = Effect.map(Service.ServerTelemetry, (telemetry) => ({ ...telemetry }))
+export const service = Service.HttpServiceLayer.make
+export const spent = ({ amounts, awaitSpent }: Library.Spending) => ({ amounts, awaitSpent })
+export const figures = ({ latency, state }: Library.EndpointStats) => ({ latency, state })
+export const settings = (config: Library.DispatcherConfig) => ({ ...config })
+export const endpointSettings = (endpoint: Library.EndpointConfig) => ({ ...endpoint })
+export const serverSettings = (config: Service.ServerConfig) => ({ ...config })
+export const words = (event: Library.RawEvent) => event.family
+export const turn = (message: Library.ChatMessage) => message.role
+export const problems = (error: unknown) => (error instanceof Library.ConfigError ? error.problems : [])
+export const reason = (error: unknown) => (error instanceof Library.SandboxError ? error.reason : undefined)
+export const job = (job: Service.Job) => ({ ...job })
+export const record = (record: Service.RequestRecord) => record.route
+export const route = (routes: Service.ModelRoutes) => routes.resolve("a model")
+`
+
 const TSCONFIG = {
   compilerOptions: {
     strict: true,
@@ -37,14 +70,15 @@ const TSCONFIG = {
     lib: ["ES2024", "DOM"],
     types: [],
     skipLibCheck: true,
+    declaration: true,
     outDir: "out"
   },
-  files: ["app.ts"]
+  files: ["app.ts", "reexporter.ts"]
 }
 
 describe("the published package", () => {
   it.live(
-    "type checks and runs in a project that depends on it, and its command starts",
+    "type checks and runs in a project that depends on it and exports what it gives, and its command starts",
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder
@@ -60,6 +94,7 @@ describe("the published package", () => {
         writeFileSync(folder("app", "package.json"), `{"type":"module"}`)
         writeFileSync(folder("app", "tsconfig.json"), JSON.stringify(TSCONFIG))
         writeFileSync(folder("app", "app.ts"), CONSUMER)
+        writeFileSync(folder("app", "reexporter.ts"), REEXPORTER)
 
         yield* exec(`${NODE_MODULES}/.bin/tsc`, ["--project", "."], folder("app"))
         const app = yield* exec(process.execPath, ["--preserve-symlinks", "out/app.js"], folder("app"))
