@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Scope } from "effect/Scope"
 import { JobStoreError } from "../../services/JobStore.ts"
+import * as SqliteAccess from "./SqliteAccess.ts"
 
 export interface SqliteFileOptions {
   readonly file: string
@@ -87,6 +88,8 @@ export const open = (options: SqliteFileOptions): Effect.Effect<DatabaseSync, Jo
     const { file } = options
     const { DatabaseSync } = yield* attempt(file, loadSqlite)
     yield* attempt(file, () => mkdirSync(dirname(file), { recursive: true }))
+    const refusal = yield* attempt(file, () => SqliteAccess.refusal(file))
+    if (refusal !== undefined) return yield* failure(file, refusal, true)
     const connect = (path: string) =>
       Effect.acquireRelease(
         attempt(file, () => new DatabaseSync(path, { timeout: 0 })),
@@ -217,10 +220,11 @@ const NOT_A_DATABASE = 26
 const errorNumber = (error: unknown): number | undefined =>
   error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : undefined
 
-const storeError = (file: string, error: unknown): JobStoreError => {
-  const [why, isTransient] = reasonOf(error)
-  return new JobStoreError({ message: `The jobs in ${file} ${why}`, isTransient })
-}
+const storeError = (file: string, error: unknown): JobStoreError => failure(file, ...reasonOf(error))
+
+/** `why` ends the sentence, and says the way out. */
+export const failure = (file: string, why: string, isTransient: boolean): JobStoreError =>
+  new JobStoreError({ message: `The jobs in ${file} ${why}`, isTransient })
 
 const reasonOf = (error: unknown): readonly [why: string, isTransient: boolean] => {
   switch (errorNumber(error)) {

@@ -13,6 +13,7 @@ import { type JobSpec, JobStatus } from "../../domain/jobs/Job.ts"
 import { accepted, isSame } from "../../domain/jobs/JobSteps.ts"
 import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
 import * as JobRow from "./JobRow.ts"
+import * as SqliteAccess from "./SqliteAccess.ts"
 import * as SqliteFile from "./SqliteFile.ts"
 import { prepare } from "./SqliteStatements.ts"
 
@@ -23,6 +24,9 @@ export interface SqliteJobStoreOptions extends SqliteFile.SqliteFileOptions {
 
 /** Jobs forgotten in one transaction: more would block the event loop for long. */
 const PURGED_AT_ONCE = 100
+
+const GONE =
+  "are no longer there: the file was removed or replaced while the service ran. Put it back, or start the service again."
 
 /** Sorts after every id. */
 const AFTER_ALL = "\uffff"
@@ -44,6 +48,9 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
     const attempt = <A>(work: () => A) => SqliteFile.attempt(file, work)
     const atomically = <A>(work: () => A) => attempt(() => SqliteFile.inTransaction(database, work))
     const statements = yield* attempt(() => prepare(database))
+    const isThere = yield* attempt(() => SqliteAccess.watch(file))
+    /** What is written into a file without a name is lost with the process, so nothing more is accepted. */
+    const inPlace = Effect.suspend(() => (isThere() ? Effect.void : Effect.fail(SqliteFile.failure(file, GONE, true))))
     const isHeld = (statement: StatementSync, ...values: ReadonlyArray<SQLInputValue>): boolean =>
       statement.run(...values).changes === 1
 
@@ -92,7 +99,7 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
               return made
             })
           })
-          return Effect.flatMap(made, (made) => Effect.forEach(made, readMade))
+          return Effect.flatMap(Effect.andThen(inPlace, made), (made) => Effect.forEach(made, readMade))
         }),
 
       get: (id) =>
@@ -202,10 +209,13 @@ export const make = (options: SqliteJobStoreOptions): Effect.Effect<JobStore["Se
           Effect.map(({ good }) => good)
         ),
 
-      check: attempt(() => {
-        statements.check.run()
-        statements.checked.run()
-      }),
+      check: Effect.andThen(
+        inPlace,
+        attempt(() => {
+          statements.check.run()
+          statements.checked.run()
+        })
+      ),
 
       setWebhook: (id, { attempts, nextAtMs, status }) =>
         Effect.asVoid(attempt(() => statements.setWebhook.run(status, attempts, nextAtMs, id)))

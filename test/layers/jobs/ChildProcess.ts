@@ -14,6 +14,8 @@ export interface ChildOptions {
   /** The number of the first job that is created. */
   readonly offset: number
   readonly shared: boolean
+  /** Whether the permissions of files hold for it too when root runs the tests. Default: false. */
+  readonly isOrdinary?: boolean
 }
 
 export interface Child {
@@ -27,10 +29,12 @@ export interface Child {
 
 const script = fileURLToPath(new URL("storeChild.ts", import.meta.url))
 
+const AS_ORDINARY = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+
 const start = (options: ChildOptions): Child => {
-  const child: ChildProcess = spawn(process.execPath, [script, JSON.stringify(options)], {
-    stdio: ["ignore", "pipe", "pipe"]
-  })
+  const before = options.isOrdinary === true && process.getuid?.() === 0 ? AS_ORDINARY : []
+  const [command = process.execPath, ...args] = [...before, process.execPath, script, JSON.stringify(options)]
+  const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })
   const lines: Array<string> = []
   let errors = ""
   const waiting = new Set<() => void>()

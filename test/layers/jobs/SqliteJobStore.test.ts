@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
@@ -112,6 +112,54 @@ describe("a file of jobs", () => {
 
       const error = yield* Effect.flip(opened(join(text, "jobs.db")))
       assert.include(error.message, join(text, "jobs.db"))
+
+      const inner = join(path, "folder.db")
+      mkdirSync(inner)
+      assert.include((yield* Effect.flip(opened(inner))).message, `${inner} cannot be kept there: it is a folder.`)
+    })
+  )
+
+  it.live(
+    "is refused when it, its lock, what SQLite put beside it or its folder may not be written, by their names",
+    () =>
+      Effect.gen(function* () {
+        const options = { kind: "sqlite", instance: "child", mode: "hold", offset: 0, shared: false } as const
+        for (const ending of ["", "-shm", ".lock"]) {
+          const file = yield* target
+          yield* Effect.scoped(opened(file))
+          writeFileSync(file + ending, "", { flag: "a" })
+          chmodSync(file + ending, 0o444)
+          const { ended } = yield* runChild({ ...options, target: file, isOrdinary: true })
+          assert.include((yield* Effect.promise(() => ended)).errors, `change the permissions of ${file}${ending}.`)
+        }
+        const file = yield* target
+        yield* Effect.scoped(opened(file))
+        chmodSync(dirname(file), 0o555)
+        const { ended } = yield* runChild({ ...options, target: file, isOrdinary: true })
+        assert.include(
+          (yield* Effect.promise(() => ended)).errors,
+          `change the permissions of the folder ${dirname(file)}.`
+        )
+        chmodSync(dirname(file), 0o755)
+      })
+  )
+
+  it.live("takes no jobs while it is away from its place, and what it has can be read", () =>
+    Effect.gen(function* () {
+      const file = yield* target
+      const store = yield* opened(file)
+      yield* store.create([specOf(1)], { maxPending: 9 })
+      renameSync(file, `${file}.away`)
+      const error = yield* Effect.flip(store.create([specOf(2)], { maxPending: 9 }))
+      assert.include(error.message, `The jobs in ${file} are no longer there`)
+      assert.isTrue(error.isTransient)
+      writeFileSync(file, "another one")
+      assert.include((yield* Effect.flip(store.check)).message, "removed or replaced")
+      assert.strictEqual((yield* store.count).Pending, 1)
+      renameSync(`${file}.away`, file)
+      yield* store.check
+      yield* store.create([specOf(2)], { maxPending: 9 })
+      assert.strictEqual((yield* store.count).Pending, 2)
     })
   )
 
