@@ -10,7 +10,10 @@ type Store = JobStore["Service"]
 export interface JobStoreHealth {
   /** The store; its failures are noticed. */
   readonly store: Store
-  /** False from when a call has failed and nothing can be written, until something can again. */
+  /**
+   * False from when a call has failed and nothing can be written, until something can again; and while no jobs can be taken up, of a
+   * store that is damaged. Then none is accepted either: it would wait in vain.
+   */
   readonly isUsable: Effect.Effect<boolean>
   /** Logs a failure that a client met; not each of many. */
   readonly tell: (error: JobStoreError) => Effect.Effect<void>
@@ -25,6 +28,8 @@ const TELL_MS = 10_000
 export const watch = Effect.fnUntraced(function* (store: Store): Effect.fn.Return<JobStoreHealth, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   let isUsable = true
+  /** Why no jobs can be taken up, where that does not pass by itself. */
+  let stuck: JobStoreError | undefined
   let told: { readonly message: string; readonly atMs: number } | undefined
   /** At most one word that something failed. */
   const bell = yield* Queue.sliding<void>(1)
@@ -46,15 +51,30 @@ export const watch = Effect.fnUntraced(function* (store: Store): Effect.fn.Retur
       return said
     }
   })
+  const takenUp = <A>(claim: Effect.Effect<A, JobStoreError>): Effect.Effect<A, JobStoreError> =>
+    claim.pipe(
+      Effect.tap(() => {
+        if (stuck === undefined) return Effect.void
+        stuck = undefined
+        return Effect.logInfo("Jobs can be taken up again.")
+      }),
+      Effect.tapError((error) => {
+        if (error.isTransient || stuck !== undefined) return Effect.void
+        stuck = error
+        return Effect.logError(`No jobs can be taken up, so the service is not ready: ${error.message}`)
+      })
+    )
+
   yield* Queue.take(bell).pipe(Effect.andThen(check), Effect.forever, Effect.forkScoped)
 
   return {
     store: {
-      create: (specs, options) => noticed(store.create(specs, options)),
+      create: (specs, options) =>
+        noticed(Effect.suspend(() => (stuck === undefined ? store.create(specs, options) : Effect.fail(stuck)))),
       get: (id) => noticed(store.get(id)),
       list: (filter) => noticed(store.list(filter)),
       count: noticed(store.count),
-      claim: (options) => noticed(store.claim(options)),
+      claim: (options) => noticed(takenUp(store.claim(options))),
       renew: (claims, leaseUntilMs) => noticed(store.renew(claims, leaseUntilMs)),
       end: (ends) => noticed(store.end(ends)),
       release: (claims) => noticed(store.release(claims)),
@@ -65,7 +85,7 @@ export const watch = Effect.fnUntraced(function* (store: Store): Effect.fn.Retur
       setWebhook: (id, webhook) => noticed(store.setWebhook(id, webhook)),
       check: store.check
     },
-    isUsable: Effect.sync(() => isUsable),
+    isUsable: Effect.sync(() => isUsable && stuck === undefined),
     tell: ({ message }) =>
       Effect.suspend(() => {
         const atMs = clock.currentTimeMillisUnsafe()

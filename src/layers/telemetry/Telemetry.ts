@@ -111,14 +111,16 @@ const makeTracer = Effect.fnUntraced(function* (config: TelemetryConfig) {
 
 /** The rest must be told also when the store is not there. */
 const writeJobs = (text: PrometheusText, jobs: Jobs["Service"]): Effect.Effect<void> =>
-  Effect.match(jobs.counts, {
-    onSuccess: (counts) => {
+  Effect.gen(function* () {
+    const counts = yield* Effect.option(jobs.counts)
+    if (Option.isSome(counts)) {
       text.gauge(
         "genai_dispatcher_jobs",
         "Jobs in the store, by status.",
-        Object.entries(counts).map(([status, count]): Sample => [{ status }, count])
+        Object.entries(counts.value).map(([status, count]): Sample => [{ status }, count])
       )
-      text.gauge("genai_dispatcher_jobs_store_up", "Whether the store of the jobs answered.", [[{}, 1]])
-    },
-    onFailure: () => text.gauge("genai_dispatcher_jobs_store_up", "Whether the store of the jobs answered.", [[{}, 0]])
+    }
+    // A full disk can be counted on, but nothing can be kept there.
+    const isUp = Option.isSome(counts) && (yield* jobs.isUsable)
+    text.gauge("genai_dispatcher_jobs_store_up", "Whether jobs can be kept and taken up.", [[{}, isUp ? 1 : 0]])
   })

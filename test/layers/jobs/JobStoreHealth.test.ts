@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { makeMemory } from "../../../src/layers/jobs/MemoryJobStore.ts"
-import type { JobStore, JobStoreError } from "../../../src/services/JobStore.ts"
+import { type JobStore, JobStoreError } from "../../../src/services/JobStore.ts"
 import { instance, request, storeDown } from "./JobsHarness.ts"
 
 const job = { owner: "me", request: request("x") }
@@ -33,6 +33,28 @@ describe("jobs whose store fails", () => {
       yield* TestClock.adjust("1 second")
       assert.isTrue(yield* jobs.isUsable)
       yield* jobs.submit(job)
+    })
+  )
+
+  it.effect("are not usable, and not accepted, while none can be taken up from a store that is damaged", () =>
+    Effect.gen(function* () {
+      const damaged = new JobStoreError({ message: "The store is damaged.", isTransient: false })
+      let isDamaged = true
+      const wrap = (store: JobStore["Service"]): JobStore["Service"] => ({
+        ...store,
+        claim: (options) => Effect.suspend(() => (isDamaged ? Effect.fail(damaged) : store.claim(options)))
+      })
+      const { jobs } = yield* instance({ memory: makeMemory(), wrap })
+      yield* TestClock.adjust("1 second")
+      assert.isFalse(yield* jobs.isUsable)
+      const problem = yield* Effect.flip(jobs.submit(job))
+      assert.deepStrictEqual([problem.kind, problem.code], ["Internal", "store_failed"])
+      isDamaged = false
+      yield* TestClock.adjust("10 seconds")
+      assert.isTrue(yield* jobs.isUsable)
+      const { job: kept } = yield* jobs.submit(job)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* jobs.get("me", kept.id)).status, "Completed")
     })
   )
 

@@ -115,19 +115,21 @@ describe("metrics", () => {
       assert.strictEqual(valueOf(families, "genai_dispatcher_endpoint_successes_total", { endpoint: "east" }), 1)
       assert.strictEqual(valueOf(families, "genai_dispatcher_endpoint_wait_seconds_count", { endpoint: "east" }), 1)
       assert.strictEqual(valueOf(families, "genai_dispatcher_jobs", { status: "Pending" }), 3)
+      assert.strictEqual(valueOf(families, "genai_dispatcher_jobs_store_up"), 1)
       for (const name of ["process_cpu_seconds_total", "process_resident_memory_bytes", "nodejs_heap_used_bytes"]) {
         assert.isAbove(valueOf(families, name) ?? 0, 0, name)
       }
       assert.isAtLeast(valueOf(families, "nodejs_eventloop_lag_p99_seconds") ?? -1, 0)
       assert.notInclude(text, "secret")
-    }).pipe(
-      Effect.provide(
-        Layer.provideMerge(
-          layers(settings()),
-          jobsLayer(Effect.succeed({ Pending: 3, Running: 1, Completed: 0, Failed: 0, Cancelled: 0 }))
-        )
-      )
-    )
+    }).pipe(Effect.provide(Layer.provideMerge(layers(settings()), jobsLayer(Effect.succeed(someJobs)))))
+  )
+
+  it.live("count the jobs of a store where none can be kept, and say so", () =>
+    Effect.gen(function* () {
+      const families = parse(yield* (yield* ServerTelemetry).prometheus)
+      assert.strictEqual(valueOf(families, "genai_dispatcher_jobs_store_up"), 0)
+      assert.strictEqual(valueOf(families, "genai_dispatcher_jobs", { status: "Pending" }), 3)
+    }).pipe(Effect.provide(Layer.provideMerge(layers(settings()), jobsLayer(Effect.succeed(someJobs), false))))
   )
 
   it.live("are told also when the store of the jobs is down", () =>
@@ -157,7 +159,10 @@ describe("metrics", () => {
   )
 })
 
-const jobsLayer = (counts: Jobs["Service"]["counts"]): Layer.Layer<Jobs> => Layer.mock(Jobs)({ counts })
+const someJobs = { Pending: 3, Running: 1, Completed: 0, Failed: 0, Cancelled: 0 }
+
+const jobsLayer = (counts: Jobs["Service"]["counts"], isUsable = true): Layer.Layer<Jobs> =>
+  Layer.mock(Jobs)({ counts, isUsable: Effect.succeed(isUsable) })
 
 describe("traces", () => {
   it.live("tell each request, and each attempt within it, without a word of contents", () =>
