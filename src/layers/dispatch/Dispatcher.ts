@@ -5,13 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import type { InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
+import { InvalidOptions } from "../../domain/dispatch/DispatchError.ts"
 import { makeSelector } from "../../domain/dispatch/Selection.ts"
 import type { Dispatcher, DispatcherOptions, Handler, LaneOptions, PoolOptions } from "../../services/Dispatcher.ts"
 import { Affinity } from "./Affinity.ts"
 import { makeLane } from "./Lane.ts"
 import { LaneChoice } from "./LaneChoice.ts"
-import { priorityGroups, settle } from "./Options.ts"
+import { isCount, priorityGroups, settle } from "./Options.ts"
 import { Pool } from "./Pool.ts"
 import { SharedThrottle } from "./SharedThrottle.ts"
 import { monotonicMs } from "./Throttle.ts"
@@ -82,16 +82,19 @@ export interface EqualWorkersOptions<Request, Response, Error> extends LaneOptio
 export const makePool = <Request, Response, Error>(
   options: EqualWorkersOptions<Request, Response, Error>
 ): Effect.Effect<Dispatcher<Request, Response, Error>, InvalidOptions, Scope.Scope> => {
-  const { size, name = "worker", handler, weight, concurrency, queueCapacity, limitsCount, ...pool } = options
-  const count = Number.isSafeInteger(size) && size > 0 ? size : 0
+  const { size, name = "worker", handler, weight, concurrency, queueCapacity, priority, limitsCount, ...pool } = options
+  if (!isCount(size, 1)) {
+    return Effect.fail(new InvalidOptions({ problems: [`size is ${size}: it must be a whole number, at least 1`] }))
+  }
   return make({
     ...pool,
-    workers: Array.from({ length: count }, (_, index) => ({
+    workers: Array.from({ length: size }, (_, index) => ({
       name: `${name}-${index}`,
       handler,
       weight,
       concurrency,
       queueCapacity,
+      priority,
       limitsCount
     }))
   })

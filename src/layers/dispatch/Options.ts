@@ -75,6 +75,7 @@ export const settle = <Request, Response, Error>(
     check(isCount(lane.concurrency, 1), `${path}.concurrency`, lane.concurrency, "a whole number, at least 1")
     check(isCount(lane.queueCapacity, 0), `${path}.queueCapacity`, lane.queueCapacity, "a whole number, at least 0")
     check(isCount(lane.priority, 0), `${path}.priority`, lane.priority, "a whole number, at least 0")
+    check(isOneOf(["start", "sent"], lane.limitsCount), `${path}.limitsCount`, lane.limitsCount, '"start" or "sent"')
     checkLimits(lane.limits, `${path}.limits`)
     for (const [at, { perMinute }] of lane.unitLimits.entries()) {
       check(isAbove0(perMinute), `${path}.unitLimits[${at}].perMinute`, perMinute, "a number above 0")
@@ -129,7 +130,8 @@ export const priorityGroups = (lanes: ReadonlyArray<{ readonly priority: number 
 
 const isAbove0 = (value: number): boolean => Number.isFinite(value) && value > 0
 
-const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least
+/** Whether it is a whole number, at least `least`. */
+export const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least
 
 const isOneOf = (known: ReadonlyArray<string>, value: string): boolean => known.includes(value)
 

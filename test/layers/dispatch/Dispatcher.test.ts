@@ -59,6 +59,11 @@ describe("options", () => {
       "a TTL of 0",
       { workers: [worker], affinity: { ttl: 0, onUnavailable: "wait" } },
       'affinity.ttl is 0: it must be a duration above 0, such as "5 minutes"'
+    ],
+    [
+      "another time of counting",
+      { workers: [{ ...worker, limitsCount: "end" as "sent" }] },
+      'workers[0].limitsCount is "end": it must be "start" or "sent"'
     ]
   ]
   it.effect.each(cases)("refuses %s", ([, options, problem]) =>
@@ -67,6 +72,20 @@ describe("options", () => {
       assert.instanceOf(error, InvalidOptions)
       assert.deepStrictEqual(error.problems, [problem])
       assert.include(error.message, problem)
+    })
+  )
+
+  it.effect.each([0, 2.5, Number.NaN])("refuses a pool of %s workers", (size) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(makePool({ size, handler: worker.handler }))
+      assert.deepStrictEqual(error.problems, [`size is ${size}: it must be a whole number, at least 1`])
+    })
+  )
+
+  it.effect("checks what the workers of a pool share, priority included", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(makePool({ size: 1, handler: worker.handler, priority: -1 }))
+      assert.deepStrictEqual(error.problems, ["workers[0].priority is -1: it must be a whole number, at least 0"])
     })
   )
 
