@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import { BatchError, type BatchOptions } from "../../services/BatchRunner.ts"
 import { errorCode, inputError, inputIsDirectory, missingFolder, outputError } from "./FileErrors.ts"
+import * as FileIdentity from "./FileIdentity.ts"
 
 /** Where rows come from. */
 export interface InputFile {
@@ -90,7 +91,12 @@ const lookUpInput = Effect.fnUntraced(function* (path: string) {
   if (info.type === "Directory") return yield* inputIsDirectory(path)
   yield* Effect.mapError(fs.access(path, { readable: true }), inputError(path))
   const target = yield* Effect.mapError(fs.realPath(path), inputError(path))
-  return { path, target, kind: info.type === "File" ? ("file" as const) : ("pipe" as const), inode: inodeOf(info) }
+  return {
+    path,
+    target,
+    kind: info.type === "File" ? ("file" as const) : ("pipe" as const),
+    inode: FileIdentity.ofInfo(info)
+  }
 })
 
 const lookUpOutput = Effect.fnUntraced(function* (path: string) {
@@ -113,8 +119,8 @@ const lookUpOutput = Effect.fnUntraced(function* (path: string) {
     })
   }
   return type === "File"
-    ? { path, target, kind: "file" as const, inode: inodeOf(info.value), size: Number(size) }
-    : { path, target, kind: "pipe" as const, inode: inodeOf(info.value), size: 0 }
+    ? { path, target, kind: "file" as const, inode: FileIdentity.ofInfo(info.value), size: Number(size) }
+    : { path, target, kind: "pipe" as const, inode: FileIdentity.ofInfo(info.value), size: 0 }
 })
 
 const MAX_LINKS = 40
@@ -132,6 +138,3 @@ const canonical = (path: string, links = 0): Effect.Effect<string, PlatformError
   })
 
 const isNotFound = (error: PlatformError): boolean => errorCode(error) === "ENOENT"
-
-const inodeOf = (info: FileSystem.File.Info): string | undefined =>
-  Option.getOrUndefined(Option.map(info.ino, (inode) => `${info.dev}:${inode}`))

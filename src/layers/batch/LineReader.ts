@@ -12,6 +12,7 @@ import { LineCounter, LineSplitter, type RawLine } from "../../domain/batch/Line
 import type { BatchError } from "../../services/BatchRunner.ts"
 import type { InputFile } from "./BatchPaths.ts"
 import { inputError } from "./FileErrors.ts"
+import * as FileIdentity from "./FileIdentity.ts"
 
 /**
  * The lines of one input.
@@ -27,6 +28,8 @@ export interface LineReader {
   readonly count: () => number
   /** Where the next line starts, in bytes from the start of the input. */
   readonly offset: () => number
+  /** Which file is read (`FileIdentity`), when it is one. */
+  readonly identity?: string | undefined
 }
 
 /** Bytes read at once, unless said otherwise; also how much of the event loop's time a run takes at once. */
@@ -38,7 +41,7 @@ export const open = (
   lineLimit?: number,
   size: number = CHUNK
 ): Effect.Effect<LineReader, BatchError, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
-  Effect.map(chunks(input, size), ({ next }) => {
+  Effect.map(chunks(input, size), ({ identity, next }) => {
     const splitter = new LineSplitter(lineLimit)
     let last: RawLine | undefined
     let ended = false
@@ -61,6 +64,7 @@ export const open = (
       return line
     }
     return {
+      identity,
       take,
       fill: Effect.suspend(() => (ended ? Effect.succeed(end()) : read)),
       count: () => splitter.count,
@@ -90,6 +94,7 @@ export const countLines = (
 interface Chunks {
   /** Gives the next bytes, which are valid until those after them are asked for; `undefined` at the end. */
   readonly next: Effect.Effect<Uint8Array | undefined, BatchError>
+  readonly identity?: string | undefined
 }
 
 const chunks = (
@@ -106,11 +111,12 @@ const chunks = (
 const fileChunks = Effect.fnUntraced(function* (path: string, size: number) {
   const fs = yield* FileSystem.FileSystem
   const file = yield* Effect.mapError(fs.open(path), inputError(path))
+  const identity = FileIdentity.ofInfo(yield* Effect.mapError(file.stat, inputError(path)))
   const room = Buffer.allocUnsafeSlow(size)
   const next = Effect.mapError(file.read(room), inputError(path)).pipe(
     Effect.map((read) => (read === 0 ? undefined : room.subarray(0, read)))
   )
-  return { next }
+  return { next, identity }
 })
 
 const streamChunks = Effect.fnUntraced(function* (path: string, bytes: Stream.Stream<Uint8Array, PlatformError>) {

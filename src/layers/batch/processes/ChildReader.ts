@@ -6,6 +6,7 @@ import { NO_BYTES } from "../../../domain/batch/Bytes.ts"
 import type { FormatName } from "../../../domain/batch/Row.ts"
 import { type ChunkLines, lineAt } from "../../../domain/batch/RowChunk.ts"
 import type { LineReader } from "../LineReader.ts"
+import type { ReadAt } from "./Spool.ts"
 
 export interface ChildReader extends LineReader {
   /** More rows have come. */
@@ -21,10 +22,13 @@ export interface ChildReaderOptions {
   readonly onFormat: (format: FormatName | undefined) => void
   /** So many rows have been begun: more may come. */
   readonly onTaken: (rows: number) => void
-  /** Reads the input from a position on until the bytes are full; gives how many there were. */
-  readonly readAt: (bytes: Uint8Array, position: number) => number
-  /** Lines that the parent has seen cannot be read any more: there will be no more rows. */
-  readonly onUnreadable: () => void
+  /** Reads the input from a position on until the bytes are full. */
+  readonly readAt: (bytes: Uint8Array, position: number) => ReadAt
+  /**
+   * Lines that the parent has seen cannot be read any more: there will be no more rows. With the system's error code, when
+   * it gave one; otherwise the input has become shorter.
+   */
+  readonly onUnreadable: (code: string | undefined) => void
 }
 
 /** Most chunks are no larger. */
@@ -63,10 +67,11 @@ export const make = ({ onFormat, onTaken, onUnreadable, readAt }: ChildReaderOpt
     const length = chunk.ends.at(-1) ?? 0
     if (length > room.length) room = Buffer.allocUnsafeSlow(Math.max(length, ROOM))
     bytes = room.subarray(0, length)
-    if (readAt(bytes, chunk.at) === length) return chunk
+    const read = readAt(bytes, chunk.at)
+    if (read.length === length) return chunk
     chunks.length = 0
     ended = true
-    onUnreadable()
+    onUnreadable(read.code)
     return undefined
   }
 

@@ -54,7 +54,7 @@ export const childRun = Effect.gen(function* () {
       rows.format = format
     },
     onTaken: (taken) => parent.send({ _tag: "Taken", rows: taken }),
-    onUnreadable: () => parent.send({ _tag: "Unreadable" }),
+    onUnreadable: (code) => parent.send({ _tag: "Unreadable", code }),
     readAt: (bytes, position) => readAt(INPUT, bytes, position)
   })
   const spool = hasSpool ? new SpoolWriter(SPOOL) : undefined

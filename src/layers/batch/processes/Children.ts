@@ -37,8 +37,11 @@ export interface ChildrenOptions {
   readonly onChange: () => void
 }
 
-const UNREADABLE =
-  "The input could not be read as it was when the run began to read it, by one of its processes: the rest is left to a later run."
+/** With the system's error code, when it gave one. */
+const unreadable = (code: string | undefined): string => {
+  const why = code === undefined ? "it has become shorter" : code
+  return `The input could not be read as it was when the run began to read it, by one of its processes (${why}): the rest is left to a later run.`
+}
 
 /** Processes that are started in place of those that died, over a whole run: rows may be what they die of. */
 const REPLACEMENTS = 3
@@ -59,7 +62,8 @@ export class Children {
   private readonly nobody = Latch.makeUnsafe(false)
   private readonly deaths: Array<string> = []
   private isLost = false
-  private isUnreadable = false
+  /** What there is to say once the input could not be read. */
+  private unreadable: string | undefined
   private replacements = 0
   private chunks = 0
   /** Rows that were given to processes, or wait to be given again, and are not settled. */
@@ -100,7 +104,7 @@ export class Children {
 
   get warnings(): ReadonlyArray<string> {
     const { deaths } = this
-    const warnings = [...this.unsaid.warnings, ...(this.isUnreadable ? [UNREADABLE] : [])]
+    const warnings = [...this.unsaid.warnings, ...(this.unreadable === undefined ? [] : [this.unreadable])]
     if (deaths.length === 0) return warnings
     const [who, rows] = deaths.length === 1 ? ["1 process", "its"] : [`${deaths.length} processes`, "their"]
     const outcome = this.isLost ? "no process is left" : `${rows} unanswered rows were done by others`
@@ -188,7 +192,7 @@ export class Children {
         return
       case "Unreadable":
         // It ends with what it has begun; the rest is left, since others would hardly read more.
-        this.isUnreadable = true
+        this.unreadable ??= unreadable(message.code)
         this.stop()
         break
       case "Ended":

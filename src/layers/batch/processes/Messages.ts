@@ -77,8 +77,8 @@ export type ChildMessage =
   | Results
   /** What the endpoints did for this process so far. */
   | { readonly _tag: "Stats"; readonly endpoints: ReadonlyArray<EndpointCounts>; readonly unsaid: UnsaidFields }
-  /** Lines of the input that it was told of cannot be read any more. */
-  | { readonly _tag: "Unreadable" }
+  /** Lines of the input that it was told of cannot be read any more; why, when the system says it. */
+  | { readonly _tag: "Unreadable"; readonly code: string | undefined }
   /** All rows are settled, and nothing more comes. */
   | { readonly _tag: "Ended" }
 

@@ -16,6 +16,7 @@ import type { DispatcherConfig } from "../../../domain/config/DispatcherConfig.t
 import type { Spending } from "../../genai/Spending.ts"
 import { type Opened, rowOptions, type Work } from "../BatchRuns.ts"
 import * as Feeding from "../Feeding.ts"
+import * as FileIdentity from "../FileIdentity.ts"
 import { Children } from "./Children.ts"
 import { MOST_AHEAD } from "./Dealer.ts"
 
@@ -37,24 +38,30 @@ const MOST_SPAN = READ_BYTES
 const isFar = (first: RawLine, { bytes, start = 0 }: RawLine): boolean =>
   start + bytes.length - (first.start ?? 0) > MOST_SPAN
 
-/** The input for all processes, who read it at places of their own; `undefined` when it cannot be had once more. */
-const openShared = (path: string): Effect.Effect<number | undefined, never, Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      try {
-        return openSync(path, "r")
-      } catch {
-        return undefined
-      }
-    }),
-    (fd) => Effect.sync(() => fd !== undefined && closeSync(fd))
+/**
+ * The input for all processes, who read it at places of their own; `undefined` when it cannot be had once more. Somebody may
+ * have put another file in its place since it was opened: only the one that this process reads will do.
+ */
+const openShared = (path: string, identity: string | undefined): Effect.Effect<number | undefined, never, Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        try {
+          return openSync(path, "r")
+        } catch {
+          return undefined
+        }
+      }),
+      (fd) => Effect.sync(() => fd !== undefined && closeSync(fd))
+    ),
+    (fd) => (fd !== undefined && identity !== undefined && FileIdentity.ofDescriptor(fd) === identity ? fd : undefined)
   )
 
 export const make = Effect.fnUntraced(function* (
   { gate, input, journal, options, reader, tally, verified, writers }: Opened,
   { script, shares, spending }: ProcessOptions
 ): Effect.fn.Return<Work, never, Scope> {
-  const shared = input.kind === "file" ? yield* openShared(input.path) : undefined
+  const shared = input.kind === "file" ? yield* openShared(input.path, reader.identity) : undefined
   const children = yield* Effect.acquireRelease(
     Effect.map(
       Clock.Clock,

@@ -91,7 +91,7 @@ export class SpoolReader {
     const parts: Array<Buffer> = []
     for (const length of lengths) {
       const part = Buffer.allocUnsafeSlow(length)
-      if (readAt(this.fd, part, at % SPOOL_BYTES) < length) return undefined
+      if (readAt(this.fd, part, at % SPOOL_BYTES).length < length) return undefined
       parts.push(part)
       at += length
     }
@@ -108,17 +108,25 @@ export class SpoolReader {
   }
 }
 
-/** Reads a file from a position on, until the bytes are full or nothing more can be read; gives how many that were. */
-export const readAt = (fd: number, bytes: Uint8Array, position: number): number => {
-  let done = 0
+/** What came of reading at a position. */
+export interface ReadAt {
+  /** Bytes that were read: fewer than asked for at the end of the file, and when the system gave an error. */
+  readonly length: number
+  /** The system's error code, such as `EIO`. */
+  readonly code: string | undefined
+}
+
+/** Reads a file from a position on, until the bytes are full or nothing more can be read. */
+export const readAt = (fd: number, bytes: Uint8Array, position: number): ReadAt => {
+  let length = 0
   try {
-    while (done < bytes.length) {
-      const more = readSync(fd, bytes, done, bytes.length - done, position + done)
+    while (length < bytes.length) {
+      const more = readSync(fd, bytes, length, bytes.length - length, position + length)
       if (more === 0) break
-      done += more
+      length += more
     }
-  } catch {
-    // What was read is told; whoever needs more finds that it is missing.
+  } catch (error) {
+    return { length, code: error instanceof Error && "code" in error ? String(error.code) : "unknown error" }
   }
-  return done
+  return { length, code: undefined }
 }

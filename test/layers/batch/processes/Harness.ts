@@ -1,7 +1,7 @@
 /** Runs over real processes, against a sandbox in the process of the test. */
 import { readdirSync, writeFileSync } from "node:fs"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer, Result } from "effect"
+import { Effect, type FileSystem, Layer, Result, type Stdio } from "effect"
 import type { DispatcherConfig, EndpointConfig } from "../../../../src/domain/config/DispatcherConfig.ts"
 import * as ProcessShares from "../../../../src/domain/config/ProcessShares.ts"
 import * as ProcessBatchRunner from "../../../../src/layers/batch/processes/ProcessBatchRunner.ts"
@@ -22,9 +22,16 @@ export const configOf = (
     ...overrides
   })
 
-/** Gives a test the runner over so many processes. Each leaves its pid in the folder. */
+/** Gives a test the runner over so many processes. Each leaves its pid in the folder, and then does what is in `first`. */
 export const withProcesses =
-  (dir: Folder, processes: number, config: DispatcherConfig, spending = new Spending({}), first = "") =>
+  (
+    dir: Folder,
+    processes: number,
+    config: DispatcherConfig,
+    spending = new Spending({}),
+    first = "",
+    platform: Layer.Layer<FileSystem.FileSystem | Stdio.Stdio> = NodeServices.layer
+  ) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) => {
     const script = dir.path("child.mjs")
     writeFileSync(
@@ -39,7 +46,7 @@ childMain()
     const shares = Result.getOrThrowWith(ProcessShares.split(config, processes), (problems) =>
       Error(JSON.stringify(problems))
     )
-    const layer = Layer.provide(ProcessBatchRunner.layer({ script, shares, spending }), NodeServices.layer)
+    const layer = Layer.provide(ProcessBatchRunner.layer({ script, shares, spending }), platform)
     return Effect.provide(effect, layer)
   }
 

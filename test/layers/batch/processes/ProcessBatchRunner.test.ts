@@ -1,9 +1,11 @@
-import { truncateSync, writeFileSync } from "node:fs"
+import { renameSync, truncateSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, FileSystem, Layer } from "effect"
+import { INPUT } from "../../../../src/layers/batch/processes/Messages.ts"
 import { Spending } from "../../../../src/layers/genai/Spending.ts"
 import * as SandboxServer from "../../../../src/layers/sandbox/SandboxServer.ts"
 import { type BatchRun, BatchRunner } from "../../../../src/services/BatchRunner.ts"
@@ -196,7 +198,7 @@ describe("a run over several processes", () => {
         assert.strictEqual(accounted(dir).length, report.saved)
         assert.strictEqual((yield* sandbox.stats).received, report.saved, "what is not there any more is not sent")
         assert.deepInclude(report, { outcome: "interrupted", failed: 0, invalid: 0 })
-        assert.include(report.warnings.join(), "The input could not be read as it was")
+        assert.include(report.warnings.join(), "by one of its processes (it has become shorter)")
         // As it was: then the run goes on.
         writeFileSync(dir.input, rows(count))
         const resumed = yield* runToEnd({ ...dir.options, existing: "resume" }).pipe(
@@ -204,6 +206,63 @@ describe("a run over several processes", () => {
         )
         assert.deepInclude(resumed, { outcome: "completed", saved: count, failed: 0 })
         assert.strictEqual((yield* sandbox.stats).received, count, "no row was sent twice")
+      }),
+    TIMEOUT
+  )
+
+  it.live(
+    "says the system's word when a process cannot read the input, and goes on later",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* folder
+        const sandbox = yield* SandboxServer.make({ latency: "fixed:1ms" })
+        writeFileSync(dir.input, rows(100))
+        const config = configOf(sandbox)
+        // The lowest number that is free is the next that is given: a folder in place of the input.
+        const first = `const { closeSync, openSync } = await import("node:fs")\ncloseSync(${INPUT})\nopenSync("/")`
+        const report = yield* runToEnd(dir.options).pipe(withProcesses(dir, 2, config, new Spending({}), first))
+        assert.deepInclude(report, { outcome: "interrupted", saved: 0, failed: 0 })
+        assert.include(report.warnings.join(), "by one of its processes (EISDIR)")
+        const resumed = yield* runToEnd({ ...dir.options, existing: "resume" }).pipe(withProcesses(dir, 2, config))
+        assert.deepInclude(resumed, { outcome: "completed", saved: 100 })
+      }),
+    TIMEOUT
+  )
+
+  it.live(
+    "sends the rows of the file that it has opened, though another one gets its name at that moment",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* folder
+        const sandbox = yield* SandboxServer.make({ latency: "fixed:1ms" })
+        writeFileSync(dir.input, rows(100))
+        writeFileSync(dir.path("other.jsonl"), rows(100).replaceAll("question", "sentence"))
+        let opened = 0
+        const replacing = Layer.effect(
+          FileSystem.FileSystem,
+          Effect.map(FileSystem.FileSystem, (fs) => ({
+            ...fs,
+            open: (path, options) =>
+              Effect.tap(fs.open(path, options), () =>
+                // First it is compared with earlier results, then read.
+                Effect.sync(() => path === dir.input && ++opened === 2 && renameSync(dir.path("other.jsonl"), path))
+              )
+          }))
+        ).pipe(Layer.provideMerge(NodeServices.layer))
+        const report = yield* runToEnd(dir.options).pipe(
+          withProcesses(dir, 2, configOf(sandbox), new Spending({}), "", replacing)
+        )
+        assert.deepInclude(report, { outcome: "completed", saved: 100 })
+        assert.isAtLeast(opened, 2)
+        assert.deepStrictEqual(
+          new Set(readLines(dir.save).map((line) => line["input"])),
+          new Set(
+            rows(100)
+              .trimEnd()
+              .split("\n")
+              .map((line) => JSON.parse(line).input)
+          )
+        )
       }),
     TIMEOUT
   )
