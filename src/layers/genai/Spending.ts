@@ -26,8 +26,8 @@ export interface Amounts {
 }
 
 /**
- * Counts what answers cost. Once a limit is reached nothing more is sent, so that it is exceeded by no more than what is
- * in flight at that moment.
+ * Counts what answers cost, for the clients that are made with it. Once a limit is reached nothing more is sent, so that it
+ * is exceeded by no more than what is in flight at that moment.
  */
 export class Spending {
   private readonly budget: Budget
@@ -43,7 +43,12 @@ export class Spending {
   /** The limit that was reached; `undefined` while there is something left. */
   spent: Spent | undefined = undefined
 
+  /** Throws a `RangeError` when a limit is not above 0: a budget that is wrong by mistake must not go for none. */
   constructor(budget: Budget) {
+    for (const limit of ["maxCost", "maxTokensTotal"] as const) {
+      const most = budget[limit]
+      if (most !== undefined && !(most > 0)) throw new RangeError(`${limit}: expected a number above 0, got ${most}`)
+    }
     this.budget = budget
   }
 

@@ -33,6 +33,16 @@ describe("spending", () => {
     })
   )
 
+  it("refuses limits that would never be reached, or are reached already", () => {
+    for (const limit of [0, -1, Number.NaN]) {
+      assert.throws(() => new Spending({ maxCost: limit }), `maxCost: expected a number above 0, got ${limit}`)
+      assert.throws(
+        () => new Spending({ maxTokensTotal: limit }),
+        `maxTokensTotal: expected a number above 0, got ${limit}`
+      )
+    }
+  })
+
   it("without a limit is never over", () => {
     const spending = new Spending({})
     spending.add(prices, { inputTokens: 1e9, outputTokens: 1e9 })
