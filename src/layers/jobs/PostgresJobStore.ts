@@ -17,7 +17,7 @@ import { type Job, type JobId, type JobSpec, JobStatus } from "../../domain/jobs
 import { accepted, isSame } from "../../domain/jobs/JobSteps.ts"
 import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
 import * as JobRow from "./JobRow.ts"
-import { storeError } from "./PostgresErrors.ts"
+import { openError } from "./PostgresErrors.ts"
 import * as PostgresInstance from "./PostgresInstance.ts"
 import * as PostgresSession from "./PostgresSession.ts"
 import * as Statements from "./PostgresStatements.ts"
@@ -62,13 +62,13 @@ export const make = (options: PostgresJobStoreOptions): Effect.Effect<JobStore["
     } as const
     const sql = yield* PgClient.make({ ...connection, maxConnections: options.maxConnections ?? 5 }).pipe(
       Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-      Effect.mapError(storeError)
+      Effect.mapError(openError(options.url))
     )
     const within = PostgresSession.within(timeoutMs)
     const say = (statement: string, ...values: ReadonlyArray<unknown>) => sql.unsafe<Row>(statement, values)
     const rows = (statement: string, ...values: ReadonlyArray<unknown>) => within(say(statement, ...values))
 
-    yield* within(migrate(sql))
+    yield* PostgresSession.within(timeoutMs, openError(options.url))(migrate(sql))
     yield* PostgresInstance.hold({ connection, instance, timeoutMs })
 
     const create = (specs: ReadonlyArray<JobSpec>, maxPending: number) =>

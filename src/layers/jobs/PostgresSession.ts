@@ -10,11 +10,11 @@ const ROLLBACK_MS = 1_000
 
 /** Fails what takes longer, as transient. */
 export const within =
-  (timeoutMs: number) =>
+  (timeoutMs: number, toError: (error: SqlError | JobStoreError) => JobStoreError = storeError) =>
   <A, R>(work: Effect.Effect<A, SqlError | JobStoreError, R>): Effect.Effect<A, JobStoreError, R> =>
     work.pipe(
       Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.fail(tooSlow(timeoutMs / 1000)) }),
-      Effect.mapError(storeError)
+      Effect.mapError(toError)
     )
 
 /**
