@@ -4,7 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import { assertExactlyOnce, rows } from "../support/Accounts.ts"
-import { run, temporaryFolder } from "../support/Cli.ts"
+import { run } from "../support/Cli.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 const ROWS = 20_000
 /** Without hints to wait: an endpoint that asks for a pause gets it, and then its share is not its weight. */

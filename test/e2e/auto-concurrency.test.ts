@@ -4,7 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import { assertExactlyOnce, rows } from "../support/Accounts.ts"
-import { run, type StartOptions, temporaryFolder } from "../support/Cli.ts"
+import { run, type StartOptions } from "../support/Cli.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** Runs so many rows with the default flags and these. */
 const runRows = (count: number, url: string, flags: ReadonlyArray<string>, options: StartOptions = {}) =>

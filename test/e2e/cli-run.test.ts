@@ -5,7 +5,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import { assertExactlyOnce, readLines, rows } from "../support/Accounts.ts"
-import { run, temporaryFolder } from "../support/Cli.ts"
+import { run } from "../support/Cli.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** A port that nobody listens on. */
 const deadPort = Effect.callback<number>((resume) => {

@@ -5,7 +5,8 @@ import { Effect, Fiber } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
 import { assertExactlyOnce, readLines, rows } from "../support/Accounts.ts"
-import { run, type Started, start, temporaryFolder } from "../support/Cli.ts"
+import { run, type Started, start } from "../support/Cli.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 const ROWS = 150
 

@@ -5,7 +5,8 @@ import { Effect } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
 import { assertExactlyOnce, rows } from "../support/Accounts.ts"
-import { start, temporaryFolder } from "../support/Cli.ts"
+import { start } from "../support/Cli.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** How often to kill; `KILLS=20 npx vitest run test/e2e/kill.test.ts` for more. */
 const KILLS = Number(process.env["KILLS"] ?? 3)

@@ -1,6 +1,5 @@
 /** The OpenAPI document of the service: valid, and good enough to make a client of. */
-import { mkdtemp, rm, symlink } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { symlink } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import SwaggerParser from "@apidevtools/swagger-parser"
@@ -9,11 +8,7 @@ import { Effect } from "effect"
 import { build } from "esbuild"
 import { generate } from "openapi-typescript-codegen"
 import { startApi } from "../layers/server/api/harness.ts"
-
-const temporary = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "openapi-"))),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true }))
-)
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 interface GeneratedJob {
   readonly job_id: string
@@ -36,13 +31,13 @@ interface GeneratedClient {
 
 /** A client of the document, generated and loaded. */
 const generated = Effect.fnUntraced(function* (document: object) {
-  const folder = yield* temporary
-  yield* Effect.promise(() => symlink(join(process.cwd(), "node_modules"), join(folder, "node_modules")))
-  const output = join(folder, "client")
+  const folder = yield* temporaryFolder
+  yield* Effect.promise(() => symlink(join(process.cwd(), "node_modules"), folder("node_modules")))
+  const output = folder("client")
   yield* Effect.promise(() =>
     generate({ input: structuredClone(document), output, httpClient: "fetch", useOptions: true })
   )
-  const file = join(folder, "client.mjs")
+  const file = folder("client.mjs")
   yield* Effect.promise(() =>
     build({ entryPoints: [join(output, "index.ts")], outfile: file, bundle: true, format: "esm", platform: "node" })
   )

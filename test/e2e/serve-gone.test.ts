@@ -2,7 +2,6 @@
 import type { Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { temporaryFolder } from "../support/Cli.ts"
 import {
   bytesOf,
   connection,
@@ -14,6 +13,7 @@ import {
   until,
   worker
 } from "../support/Service.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** Waits for words; reads no further when `andPause`. */
 const has = (socket: Socket, words: string, andPause: boolean) =>

@@ -3,7 +3,6 @@ import { DatabaseSync } from "node:sqlite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { type PostgresServer, startPostgres } from "../layers/jobs/Postgres.ts"
-import { temporaryFolder } from "../support/Cli.ts"
 import {
   type Running,
   sandboxStats,
@@ -13,6 +12,7 @@ import {
   startService,
   until
 } from "../support/Service.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** How often to kill; `KILLS=20 npx vitest run test/e2e/serve-kill.test.ts` for more. */
 const KILLS = Number(process.env["KILLS"] ?? 2)

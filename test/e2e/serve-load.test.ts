@@ -1,7 +1,6 @@
 /** Many clients that stream at once: all get all of it, and the service's memory does not grow with time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
-import { temporaryFolder } from "../support/Cli.ts"
 import {
   bytesOf,
   connection,
@@ -14,6 +13,7 @@ import {
   until,
   worker
 } from "../support/Service.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** `FULL_SIZE=1 npx vitest run test/e2e/serve-load.test.ts`: 1,000 clients at 20 events a second for 30 s. */
 const FULL_SIZE = process.env["FULL_SIZE"] !== undefined

@@ -8,9 +8,10 @@ import { vi } from "vitest"
 import { hashKey } from "../../src/domain/server/KeyRing.ts"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
-import { run, temporaryFolder } from "../support/Cli.ts"
+import { run } from "../support/Cli.ts"
 import { parse, valueOf } from "../support/PrometheusParser.ts"
 import { type Running, startService, until } from "../support/Service.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 /** Each test starts several processes, on a machine that may have others to do. */
 vi.setConfig({ testTimeout: 120_000 })

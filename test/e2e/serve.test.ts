@@ -6,8 +6,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
-import { run, says, temporaryFolder, until } from "../support/Cli.ts"
+import { run, says, until } from "../support/Cli.ts"
 import { serve } from "../support/Service.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 const inflight = (sandbox: Sandbox["Service"], count: number) =>
   until(Effect.map(sandbox.stats, (stats) => stats.inflight === count))

@@ -11,8 +11,9 @@ import { ApiKeyFile, JobsFile, ServerFile, TelemetryFile, WebhooksFile } from ".
 import { signatureHeaders } from "../../src/domain/jobs/WebhookSignature.ts"
 import { statuses } from "../../src/domain/server/Problem.ts"
 import { loadServerCase } from "../layers/config/harness.ts"
-import { saysBeforeEnd, start, temporaryFolder } from "../support/Cli.ts"
+import { saysBeforeEnd, start } from "../support/Cli.ts"
 import { blocks, type Command, differences, differencesOfText, transcript } from "../support/Markdown.ts"
+import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 const PAGE = readFileSync(join(ROOT, "docs/service.md"), "utf8")

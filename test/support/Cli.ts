@@ -1,9 +1,6 @@
 /** The command line tool as its users have it: a process with arguments, files, signals and an exit code. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
@@ -71,17 +68,6 @@ const limited = (
 /** Runs the tool to its end. */
 export const run = (args: ReadonlyArray<string>, options?: StartOptions): Effect.Effect<Finished> =>
   Effect.scoped(Effect.flatMap(start(args, options), (started) => started.finished))
-
-/** A folder that is removed with the scope; gives a function from names to paths in it. */
-export const temporaryFolder = Effect.map(
-  Effect.acquireRelease(
-    Effect.promise(() => mkdtemp(join(tmpdir(), "genai-dispatcher-"))),
-    (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
-  ),
-  (folder) =>
-    (...names: ReadonlyArray<string>): string =>
-      join(folder, ...names)
-)
 
 /** Waits for words of a process; they must not have been said before the call. */
 export const says = (

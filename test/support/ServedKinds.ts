@@ -6,9 +6,9 @@ import type { SandboxInput } from "../../src/domain/sandbox/SandboxOptions.ts"
 import { hashKey } from "../../src/domain/server/KeyRing.ts"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
-import { temporaryFolder } from "./Cli.ts"
 import { type Said, type Sdk, sdks, type Told } from "./Sdks.ts"
 import { startService } from "./Service.ts"
+import { temporaryFolder } from "./TemporaryFolder.ts"
 
 export const kinds = ["openai", "azure", "gemini", "vertex", "anthropic", "cloudflare", "raw"] as const
 export type Kind = (typeof kinds)[number]

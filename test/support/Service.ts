@@ -4,7 +4,8 @@ import { connect, type Socket } from "node:net"
 import { Effect } from "effect"
 import { Agent, request } from "undici"
 import type { SandboxStats } from "../../src/domain/sandbox/SandboxStats.ts"
-import { type Started, type StartOptions, saysBeforeEnd, start, temporaryFolder } from "./Cli.ts"
+import { type Started, type StartOptions, saysBeforeEnd, start } from "./Cli.ts"
+import { temporaryFolder } from "./TemporaryFolder.ts"
 
 export { until } from "./Cli.ts"
 

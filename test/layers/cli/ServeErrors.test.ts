@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { cli } from "../../../src/layers/cli/Cli.ts"
-import { temporaryFolder } from "../../support/Cli.ts"
+import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 import { capture, makeSignals, output } from "./Harness.ts"
 
 const serving = (config: string, ...args: ReadonlyArray<string>) => {

@@ -6,7 +6,7 @@ import { isEnded, JobId } from "../../../src/domain/jobs/Job.ts"
 import type { Problem } from "../../../src/domain/server/Problem.ts"
 import { makeMemory } from "../../../src/layers/jobs/MemoryJobStore.ts"
 import type { Jobs } from "../../../src/services/Jobs.ts"
-import { temporaryFolder } from "../../support/Cli.ts"
+import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 import { answer, asked, failure, instance, request, storeDown } from "./JobsHarness.ts"
 
 /** Follows a job to its end. */

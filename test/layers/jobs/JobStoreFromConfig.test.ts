@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import type { JobStoreConfig } from "../../../src/domain/config/ServerConfig.ts"
 import * as JobStoreFromConfig from "../../../src/layers/jobs/JobStoreFromConfig.ts"
 import { JobStore } from "../../../src/services/JobStore.ts"
+import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 import { specOf } from "./StoreScenario.ts"
 
 /** How many jobs are kept after one more, from opening to closing. */
@@ -19,11 +17,7 @@ const afterOneMore = (store: JobStoreConfig, index: number) =>
 describe("the store of jobs that the configuration names", () => {
   it.live("forgets in memory, keeps in a file", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "jobs-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-      )
-      const file = join(folder, "jobs.db")
+      const file = (yield* temporaryFolder)("jobs.db")
       assert.strictEqual(yield* afterOneMore({ kind: "memory" }, 1), 1)
       assert.strictEqual(yield* afterOneMore({ kind: "memory" }, 2), 1)
       assert.strictEqual(yield* afterOneMore({ kind: "sqlite", file }, 1), 1)

@@ -1,8 +1,6 @@
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { closeSync, constants, openSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { text } from "node:stream/consumers"
 import { assert, describe, it } from "@effect/vitest"
@@ -10,21 +8,20 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as RequestLog from "../../../src/layers/telemetry/RequestLog.ts"
 import { record } from "../../support/Records.ts"
+import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 
 /** A file that is open for writing, and what stands in it. */
-const file = Effect.acquireRelease(
-  Effect.sync(() => {
-    const folder = mkdtempSync(join(tmpdir(), "request-log-"))
-    const path = join(folder, "log")
-    const fd = openSync(path, "w")
-    return { fd, folder, read: () => readFileSync(path, "utf8") }
-  }),
-  ({ fd, folder }) =>
-    Effect.sync(() => {
-      closeSync(fd)
-      rmSync(folder, { recursive: true })
-    })
-)
+const file = Effect.gen(function* () {
+  const path = (yield* temporaryFolder)("log")
+  const fd = yield* opened(path, "w")
+  return { fd, read: () => readFileSync(path, "utf8") }
+})
+
+const opened = (path: string, flags: number | "w") =>
+  Effect.acquireRelease(
+    Effect.sync(() => openSync(path, flags)),
+    (fd) => Effect.sync(() => closeSync(fd))
+  )
 
 const idsIn = (content: string): ReadonlyArray<string> => {
   assert.isTrue(content === "" || content.endsWith("\n"))
@@ -130,12 +127,11 @@ describe("the log of requests", () => {
   )
 
   it.live("stands in nobody's way when the log is not read: lines are dropped, and the process ends", () =>
-    Effect.promise(async () => {
-      const folder = mkdtempSync(join(tmpdir(), "request-log-"))
-      const pipe = join(folder, "pipe")
+    Effect.gen(function* () {
+      const pipe = (yield* temporaryFolder)("pipe")
       execFileSync("mkfifo", [pipe])
-      const unread = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)
-      try {
+      const unread = yield* opened(pipe, constants.O_RDWR | constants.O_NONBLOCK)
+      yield* Effect.promise(async () => {
         // Three times what a pipe and the log together hold.
         const child = spawn(
           process.execPath,
@@ -156,10 +152,7 @@ describe("the log of requests", () => {
         )
         const [out, [code]] = await Promise.all([text(child.stdout!), once(child, "close")])
         assert.deepStrictEqual([out, code], ["dropped some: true\n", 3])
-      } finally {
-        closeSync(unread)
-        rmSync(folder, { recursive: true })
-      }
+      })
     })
   )
 

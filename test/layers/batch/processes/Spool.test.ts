@@ -1,9 +1,8 @@
-import { closeSync, mkdtempSync, readdirSync, rmSync, writeSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { closeSync, readdirSync, writeSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Spool from "../../../../src/layers/batch/processes/Spool.ts"
+import { temporaryFolder } from "../../../support/TemporaryFolder.ts"
 
 const opened = Effect.acquireRelease(
   Effect.sync(() => {
@@ -73,13 +72,14 @@ describe("a spool", () => {
     })
   )
 
-  it("has no name, and is not there when it cannot be made", () => {
-    const folder = mkdtempSync(join(tmpdir(), "spool-"))
-    const fd = Spool.open(folder)
-    assert.isDefined(fd)
-    assert.deepStrictEqual(readdirSync(folder), [])
-    if (fd !== undefined) closeSync(fd)
-    rmSync(folder, { recursive: true })
-    assert.isUndefined(Spool.open(folder))
-  })
+  it.effect("has no name, and is not there when it cannot be made", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const fd = Spool.open(folder())
+      assert.isDefined(fd)
+      closeSync(fd)
+      assert.deepStrictEqual(readdirSync(folder()), [])
+      assert.isUndefined(Spool.open(folder("no such folder")))
+    })
+  )
 })
