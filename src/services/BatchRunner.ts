@@ -10,6 +10,7 @@ import type { EndpointStats } from "../domain/genai/EndpointStats.ts"
 /** What to do with result files that are there and not empty. */
 export type ExistingResults = "refuse" | "resume" | "overwrite"
 
+/** What a run reads, where it writes, and how. */
 export interface BatchOptions {
   /** Path of the JSONL input, or `-` for standard input. */
   readonly input: string
@@ -131,6 +132,7 @@ export interface BatchRun {
   readonly stop: (grace: Duration.Input) => Effect.Effect<void>
 }
 
+/** Pushes files of rows through a client, so that every row ends up exactly once in one of two files. */
 export class BatchRunner extends Context.Service<
   BatchRunner,
   {

@@ -23,7 +23,7 @@ export interface GenerateOptions {
   readonly exclude?: ReadonlySet<string> | undefined
   /** What happens when every queue that may take it is full: wait for room, or fail with `Rejected` at once, unless it has been sent before. Default: `wait`. */
   readonly onFull?: "wait" | "fail" | undefined
-  /** Called each time the request is sent, with the endpoint's name. */
+  /** Called each time the request is sent, with the endpoint's name; must not throw. */
   readonly onSend?: ((endpoint: string) => void) | undefined
 }
 

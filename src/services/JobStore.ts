@@ -24,6 +24,7 @@ export type Created =
   /** There are `maxPending` jobs that have not ended. */
   | { readonly _tag: "Full"; readonly pending: number }
 
+/** Which jobs are asked for. */
 export interface JobFilter {
   /** Only jobs of this owner. Default: of all. */
   readonly owner?: string | undefined

@@ -6,15 +6,20 @@ import type { GenAiRequest } from "../domain/genai/GenAiRequest.ts"
 import type { Job, JobId, JobStatus } from "../domain/jobs/Job.ts"
 import type { Problem } from "../domain/server/Problem.ts"
 
+/** A job to be accepted. */
 export interface NewJob {
+  /** Whose job it is: the name of an API key. */
   readonly owner: string
   readonly request: GenAiRequest
   /** The model's name as the client gave it. Default: any endpoint. */
   readonly model?: string | undefined
+  /** Requests of one session go to one endpoint while the affinity's TTL lasts. Default: none. */
   readonly session?: string | undefined
   /** Whether `events` gives the text piece by piece. Default: false, whole at the end. */
   readonly stream?: boolean | undefined
+  /** Jobs of one owner with the same key are one job. Default: none. */
   readonly idempotencyKey?: string | undefined
+  /** Told when the job has ended. Default: nobody is. */
   readonly webhookUrl?: string | undefined
 }
 

@@ -7,16 +7,22 @@ import { isSecretNameOfEndpoint, printableName, quote } from "./Secrets.ts"
 export interface ConfigFlags {
   /** Path of the config file. */
   readonly config?: string | undefined
-  /** Each in the grammar of `parseEndpointFlag`. When there is one, the file's endpoints do not count. */
+  /**
+   * Each `[name=]URL[,option=value]...`, such as `east=https://host/v1,model=x,apiKeyEnv=EAST_KEY,weight=3`. When there is one, the file's
+   * endpoints do not count.
+   */
   readonly endpoints: ReadonlyArray<string>
   /** For every endpoint that has none of its own in its `--endpoint`. */
   readonly model?: string | undefined
   /** Most requests in flight per endpoint; for every endpoint that has none of its own in its `--endpoint`. */
   readonly concurrency?: number | "auto" | undefined
+  /** Over all endpoints; every send counts, retries too. */
   readonly maxRequestsPerSecond?: number | undefined
+  /** Sends per request, over all endpoints. */
   readonly maxAttempts?: number | undefined
+  /** One of `Policy`. */
   readonly policy?: string | undefined
-  /** A duration such as `10m`. */
+  /** Per request, from call to answer: a duration such as `10m`. */
   readonly deadline?: string | undefined
   /** Name of the variable with the key; for every endpoint that has none of its own in its `--endpoint`. */
   readonly apiKeyEnv?: string | undefined

@@ -13,7 +13,9 @@ export type EndpointKind = "openai" | "azure" | "gemini" | "vertex" | "anthropic
 
 /** Rate limits of one endpoint; every send counts, retries too. Absent means unlimited. */
 export interface EndpointLimits {
+  /** Evenly spaced; no second, wherever it starts, holds more. */
   readonly requestsPerSecond?: number
+  /** Evenly spaced; no minute, wherever it starts, holds more. */
   readonly requestsPerMinute?: number
   /** Tokens read and written together. */
   readonly tokensPerMinute?: number
@@ -53,6 +55,7 @@ export const AUTO_CONCURRENCY_BOUND = 32_768
 
 /** One endpoint, settled. */
 export interface EndpointConfig {
+  /** Unique; stands in answers, errors and figures. */
   readonly name: string
   readonly kind: EndpointKind
   /**
@@ -60,9 +63,11 @@ export interface EndpointConfig {
    * api-version); for `raw` the URL itself.
    */
   readonly baseUrl: URL
+  /** `undefined`: each request names its own. */
   readonly model: string | undefined
   /** The name of the environment variable that the key came from, for messages. */
   readonly apiKeyEnv: string | undefined
+  /** `undefined`: none is sent; for `vertex`, access tokens are. */
   readonly apiKey: Redacted.Redacted<string> | undefined
   /** For `vertex`: path of a service-account key file. Default: application default credentials. */
   readonly keyFile?: string
@@ -87,6 +92,7 @@ export interface EndpointConfig {
   readonly prices?: Prices
   /** Default request parameters in the provider's own names. */
   readonly parameters: Readonly<Record<string, unknown>>
+  /** Sent with each request. Those of a config file print as they are written there, without the values of variables. */
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -107,7 +113,9 @@ export interface AffinityConfig {
   readonly onUnavailable: OnUnavailable
 }
 
+/** All settings of a client. `ConfigLoader.load` settles one from a file, flags and the environment. */
 export interface DispatcherConfig {
+  /** How requests are spread over the endpoints of one priority. */
   readonly policy: Policy
   /** Over all endpoints; every send counts, retries too. `undefined` means unlimited. */
   readonly maxRequestsPerSecond: number | undefined
@@ -119,6 +127,7 @@ export interface DispatcherConfig {
   readonly retryBudget: RetryBudgetConfig
   /** `undefined`: no second sends. */
   readonly hedge?: HedgeConfig
+  /** `undefined`: `session` has no effect. */
   readonly affinity: AffinityConfig | undefined
   /** At least one; names are unique. */
   readonly endpoints: ReadonlyArray<EndpointConfig>

@@ -13,11 +13,13 @@ export interface ApiKeyConfig {
   readonly models: ReadonlySet<string> | undefined
 }
 
+/** Where jobs are kept: in memory, until the process ends; in a file; or in a database that instances of the service share. */
 export type JobStoreConfig =
   | { readonly kind: "memory" }
   | { readonly kind: "sqlite"; readonly file: string }
   | { readonly kind: "postgres"; readonly url: Redacted.Redacted<string> }
 
+/** How jobs are kept and run. */
 export interface JobsConfig {
   readonly store: JobStoreConfig
   /** How long jobs are kept after their end. Default: 1 h. */
@@ -30,6 +32,7 @@ export interface JobsConfig {
   readonly instance: string
 }
 
+/** How those who handed in jobs are told of their end. */
 export interface WebhookConfig {
   /** Signs deliveries; `undefined`: webhooks are refused. */
   readonly secret: Redacted.Redacted<string> | undefined
@@ -39,6 +42,7 @@ export interface WebhookConfig {
   readonly maxAttempts: number
 }
 
+/** All settings of the HTTP service. `ConfigLoader.loadServer` settles one. */
 export interface ServerConfig {
   /** Default: 127.0.0.1. */
   readonly host: string
@@ -59,6 +63,7 @@ export interface ServerConfig {
   readonly telemetry: TelemetryConfig
 }
 
+/** What is exported to a collector of OpenTelemetry. */
 export interface TelemetryConfig {
   /** The base URL of an OTLP/HTTP collector, such as `http://127.0.0.1:4318`. Default: nothing is exported. */
   readonly otlpUrl: URL | undefined

@@ -16,6 +16,7 @@ export class Draining extends Schema.TaggedClass<Draining>()("Draining", {}) {}
 /** The submit excluded every worker. */
 export class NoWorker extends Schema.TaggedClass<NoWorker>()("NoWorker", {}) {}
 
+/** What happened; `_tag` says which. */
 export const DispatchErrorReason = Schema.Union([QueueFull, DeadlineExceeded, Draining, NoWorker])
 export type DispatchErrorReason = typeof DispatchErrorReason.Type
 

@@ -41,4 +41,5 @@ export interface RawEvent {
   readonly isOpening: boolean
 }
 
+/** One piece of a streamed answer; `_tag` says which. A `RawEvent` only when it was asked for. */
 export type ChatEvent = TextDelta | UsageReport | Finish | RawEvent

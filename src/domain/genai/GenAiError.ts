@@ -113,6 +113,7 @@ export class Rejected extends Schema.TaggedClass<Rejected>()("Rejected", {
   readonly retry: RetryAdvice = "never"
 }
 
+/** What happened; `_tag` says which, `retry` whether another try may help. */
 export const GenAiErrorReason = Schema.Union([
   RateLimited,
   QuotaExhausted,

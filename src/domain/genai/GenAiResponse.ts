@@ -22,6 +22,7 @@ export interface GenAiResponse {
   readonly finishReason: string | undefined
   /** The model that answered, as the provider names it. */
   readonly model: string | undefined
+  /** `undefined` when the provider reported none. */
   readonly usage: Usage | undefined
   /** The provider's whole answer, parsed from its JSON; only when the request has `keepRaw: true`. */
   readonly raw?: unknown

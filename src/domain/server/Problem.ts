@@ -37,6 +37,7 @@ export const statuses = {
   TimedOut: 504
 } as const
 
+/** What went wrong, as a word; `Problem.status` is the HTTP status that says so. */
 export const ProblemKind = Schema.Literals(
   Object.keys(statuses) as [keyof typeof statuses, ...Array<keyof typeof statuses>]
 )
@@ -62,6 +63,12 @@ export class Problem extends Schema.TaggedError<Problem>()("Problem", {
     return { message: cut(this.message, 2_000), field: this.field === undefined ? undefined : cut(this.field, 200) }
   }
 }
+
+/** To whoever asks for something new of a service that ends, or whose answer it does not finish. */
+export const draining = new Problem({
+  kind: "Draining",
+  message: "The service is shutting down: send the request again, to another instance if there is one."
+})
 
 /** One word for a problem: the finest that there is. */
 export const wordOf = ({ code, kind }: Problem): string => code ?? kind

@@ -19,6 +19,7 @@ export type RouteName =
   | "docs"
   | "unknown"
 
+/** One request. What is not `readonly` is filled in on its way; `undefined` is what nobody knows, or does not know yet. */
 export interface RequestRecord {
   /** Unique; also sent as the header `x-request-id`. */
   readonly id: string

@@ -12,6 +12,7 @@ import * as BatchCheck from "./BatchCheck.ts"
 import * as BatchPipeline from "./BatchPipeline.ts"
 import * as BatchRuns from "./BatchRuns.ts"
 
+/** Makes a runner whose rows are sent by the `GenAiClient` in the context. */
 export const make = Effect.gen(function* () {
   const client = yield* GenAiClient
   // Not the whole context: it has a scope, which is not the one that a run's files belong to.

@@ -17,6 +17,7 @@ import { readServer, type ServerFlags } from "../../domain/config/ServerDraft.ts
 import type { Variables } from "../../domain/config/VariableReferences.ts"
 import { parseYaml } from "./YamlDocument.ts"
 
+/** Where a configuration is to be found. With nothing said: in a file of the working directory; see `load`. */
 export interface LoadOptions {
   /** Path of the config file; wins over `flags.config`. */
   readonly file?: string | undefined
@@ -38,17 +39,22 @@ export interface ConfigSource {
   readonly endpoints: "flags" | "file"
 }
 
+/** A configuration, and where it came from. */
 export interface LoadedConfig {
+  /** What `DispatchedGenAiClient.layer` takes. */
   readonly config: DispatcherConfig
   readonly source: ConfigSource
 }
 
+/** The same for a configuration that has an HTTP service in it. */
 export interface LoadServerOptions extends LoadOptions {
   /** What flags say of the service itself. Default: nothing. */
   readonly server?: ServerFlags | undefined
 }
 
+/** A configuration that has an HTTP service in it. */
 export interface LoadedServerConfig extends LoadedConfig {
+  /** What `HttpServiceLayer.layer` takes; its parts are for `DurableJobs`, `JobStoreFromConfig` and `Telemetry`. */
   readonly server: ServerConfig
 }
 

@@ -21,12 +21,18 @@ import { Hedge } from "./Hedge.ts"
 import type { Spending } from "./Spending.ts"
 import { makeTokenLimits } from "./TokenLimits.ts"
 
+/** What a client has beside its configuration. */
 export interface ClientOptions {
   /** Sends nothing more once this is spent: requests then fail with `Rejected`. Default: no limit. */
   readonly spending?: Spending | undefined
 }
 
-/** Makes a client that lives as long as the scope; its endpoints are reached through `Transport`. */
+/**
+ * Makes a client that lives as long as the scope; its endpoints are reached through `Transport`.
+ *
+ * When the scope closes, requests that wait fail with reason `Rejected`. What was sent may end, until the transport closes
+ * too: that aborts it. Fails when the configuration is none that `ConfigLoader` would give.
+ */
 export const make = Effect.fnUntraced(function* (
   config: DispatcherConfig,
   options: ClientOptions = {}
@@ -98,12 +104,24 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
+/**
+ * A client for as long as the layer lives.
+ *
+ * **Gotchas**
+ *
+ * Limits, sessions and the health of endpoints are those of one client. So an app makes the layer once, in a constant, and
+ * provides it once: to the whole program, or with a `ManagedRuntime`. Two calls make two clients, each with the whole of
+ * every limit; so does providing the layer anew to each request.
+ */
 export const layer = (
   config: DispatcherConfig,
   options?: ClientOptions
 ): Layer.Layer<GenAiClient, InvalidOptions, Transport> => Layer.effect(GenAiClient, make(config, options))
 
-/** The same with the configuration that `ConfigLoader` finds: a file, flags, the environment. */
+/**
+ * The same with the configuration that `ConfigLoader` finds: a file, flags, the environment. Fails with `ConfigError`, which
+ * names all that is wrong with it.
+ */
 export const layerConfig = (
   options: ConfigLoader.LoadOptions
 ): Layer.Layer<GenAiClient, ConfigError | InvalidOptions, Transport | FileSystem.FileSystem> =>

@@ -13,13 +13,13 @@ import * as JobIds from "../../domain/jobs/JobIds.ts"
 import { webhookTarget } from "../../domain/jobs/WebhookTarget.ts"
 import type { ModelRoutes } from "../../domain/server/ModelRoutes.ts"
 import { placeRequest } from "../../domain/server/PlaceRequest.ts"
-import type { Problem } from "../../domain/server/Problem.ts"
+import { draining, type Problem } from "../../domain/server/Problem.ts"
 import { GenAiClient } from "../../services/GenAiClient.ts"
 import { type Created, JobStore, type JobStoreError } from "../../services/JobStore.ts"
 import { Jobs, type NewJob } from "../../services/Jobs.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { follow } from "./JobEvents.ts"
-import { conflict, draining, full, hasEnded, noPage, noSuchJob, storeProblem } from "./JobProblems.ts"
+import { conflict, full, hasEnded, noPage, noSuchJob, storeProblem } from "./JobProblems.ts"
 import * as JobRunner from "./JobRunner.ts"
 import * as JobStoreHealth from "./JobStoreHealth.ts"
 import { JobWatches } from "./JobWatch.ts"
@@ -27,6 +27,7 @@ import * as Sparing from "./Sparing.ts"
 
 import * as Webhooks from "./Webhooks.ts"
 
+/** What jobs are run with: parts of the settings of the service. */
 export interface DurableJobsOptions {
   readonly jobs: Pick<JobsConfig, "concurrency" | "maxPending" | "ttlMs">
   readonly webhooks: WebhookConfig
@@ -164,6 +165,7 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
+/** `make` as a layer: what runs when it closes goes back to the store. */
 export const layer = (options: DurableJobsOptions): Layer.Layer<Jobs, JobStoreError, JobStore | GenAiClient> =>
   Layer.effect(Jobs, make(options))
 

@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import type { JobStoreConfig } from "../../domain/config/ServerConfig.ts"
 import type { JobStore, JobStoreError } from "../../services/JobStore.ts"
 
+/** Which store, and for whom. */
 export interface JobStoreFromConfigOptions {
   readonly store: JobStoreConfig
   /** The name under which this process holds jobs; unique among those that share the store. */
@@ -12,6 +13,7 @@ export interface JobStoreFromConfigOptions {
   readonly shared?: boolean | undefined
 }
 
+/** The store for as long as the layer lives. Fails when it cannot be opened, or another instance holds it. */
 export const layer = ({
   instance,
   shared = false,

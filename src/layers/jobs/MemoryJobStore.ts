@@ -46,6 +46,7 @@ const byEnd = (a: Kept, b: Kept): number => (a.job.endedAtMs ?? 0) - (b.job.ende
 const byWebhook = (a: Kept, b: Kept): number =>
   (a.job.webhook?.nextAtMs ?? 0) - (b.job.webhook?.nextAtMs ?? 0) || byAcceptance(a, b)
 
+/** A memory without jobs. */
 export const makeMemory = (): Memory => ({
   byId: new Map(),
   byOwner: new Map(),
@@ -249,4 +250,5 @@ export const make = (instance: string, memory: Memory = makeMemory()): JobStore[
   }
 }
 
+/** A store of its own: its jobs are gone with the layer. */
 export const layer = (instance: string): Layer.Layer<JobStore> => Layer.sync(JobStore, () => make(instance))

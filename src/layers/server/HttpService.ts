@@ -24,6 +24,7 @@ import { close, type Listener, type ListenerOptions, listen } from "./Listener.t
 import * as Overload from "./Overload.ts"
 import { ServiceState } from "./ServiceState.ts"
 
+/** What the service is made of, beside the services that it needs. */
 export interface HttpServiceOptions {
   readonly server: ServerConfig
   /** What the client was made of. */
@@ -127,6 +128,7 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
+/** The service for as long as the layer lives. Fails when it cannot listen. */
 export const layer = (
   options: HttpServiceOptions
 ): Layer.Layer<HttpService, HttpServiceError, GenAiClient | Jobs | ServerTelemetry> =>

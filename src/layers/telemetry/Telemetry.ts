@@ -20,6 +20,7 @@ import * as ProcessMetrics from "./ProcessMetrics.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { RequestTracer } from "./RequestTracer.ts"
 
+/** What is written of requests, and where to. */
 export interface TelemetryOptions {
   readonly config: TelemetryConfig
   readonly requestLog: ServerConfig["requestLog"]
@@ -39,7 +40,7 @@ export interface TelemetryPeers {
   readonly scrape: Effect.Effect<ReadonlyArray<ProcessFigures.ProcessFigures>>
 }
 
-/** Jobs are counted when the service `Jobs` is there. */
+/** Counts, logs and traces requests as long as the scope. Jobs are counted when the service `Jobs` is there. */
 export const make = Effect.fnUntraced(function* (
   options: TelemetryOptions
 ): Effect.fn.Return<ServerTelemetry["Service"], never, GenAiClient | Scope.Scope> {
@@ -87,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
+/** `make` as a layer. */
 export const layer = (options: TelemetryOptions): Layer.Layer<ServerTelemetry, never, GenAiClient> =>
   Layer.effect(ServerTelemetry, make(options))
 

@@ -16,6 +16,7 @@ import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import { type SendListener, Transport, TransportError, type WireStream } from "../../services/Transport.ts"
 import * as TransportErrors from "./TransportErrors.ts"
 
+/** What a transport has beside its `HttpClient`. */
 export interface HttpClientTransportOptions {
   /** Largest answer body that is read, in bytes; a larger one fails with code `BODY_TOO_LARGE`. Default: 64 MiB. */
   readonly maxBodyBytes?: number | undefined
@@ -111,10 +112,12 @@ export const make = Effect.fnUntraced(function* (
   return { tellsSent: true, send, open } satisfies Transport["Service"]
 })
 
+/** `make` as a layer. */
 export const layerOptions = (
   options: HttpClientTransportOptions
 ): Layer.Layer<Transport, never, HttpClient.HttpClient> => Layer.effect(Transport, make(options))
 
+/** The same with all defaults. */
 export const layer: Layer.Layer<Transport, never, HttpClient.HttpClient> = layerOptions({})
 
 const toHttp = ({ method, origin, path, headers, body }: WireRequest): HttpClientRequest.HttpClientRequest => {

@@ -12,6 +12,7 @@ import { Exchange } from "./UndiciCall.ts"
 import { StreamedCall } from "./UndiciStreamedCall.ts"
 import { WholeCall } from "./UndiciWholeCall.ts"
 
+/** What may be changed; usually nothing. */
 export interface UndiciTransportOptions {
   /** Largest answer body that is read, in bytes; streamed or not; a larger one fails with code `BODY_TOO_LARGE`. Default: 64 MiB. */
   readonly maxBodyBytes?: number | undefined
@@ -78,7 +79,9 @@ const start = (
   return () => call.giveUp()
 }
 
+/** `make` as a layer: its connections close with it. */
 export const layerOptions = (options: UndiciTransportOptions): Layer.Layer<Transport> =>
   Layer.effect(Transport, make(options))
 
+/** The same with all defaults. */
 export const layer: Layer.Layer<Transport> = layerOptions({})
