@@ -16,11 +16,6 @@ export const storeProblem = ({ isTransient }: JobStoreError): Problem =>
       })
     : new Problem({ kind: "Internal", code: "store_failed", message: "The store of jobs failed at this request." })
 
-export const draining = new Problem({
-  kind: "Draining",
-  message: "The service is shutting down: send it again to another."
-})
-
 export const noSuchJob = new Problem({
   kind: "NotFound",
   code: "job_not_found",

@@ -3,11 +3,6 @@ import type { Reply } from "../../domain/dialects/Dialect.ts"
 import { Problem } from "../../domain/server/Problem.ts"
 import { problemBody, problemContentType, retryAfter } from "../../domain/server/ProblemBody.ts"
 
-export const draining = new Problem({
-  kind: "Draining",
-  message: "The service is shutting down: send the request again, to another instance if there is one."
-})
-
 export const internal = (requestId: string): Problem =>
   new Problem({
     kind: "Internal",
@@ -16,6 +11,12 @@ export const internal = (requestId: string): Problem =>
 
 export const wrongMethod = (allowed: ReadonlyArray<string>): Problem =>
   new Problem({ kind: "MethodNotAllowed", message: `This path takes ${allowed.join(", ")} only.` })
+
+export const wrongHost = new Problem({
+  kind: "InvalidRequest",
+  code: "invalid_host",
+  message: "The request must have exactly one header host."
+})
 
 export const wrongEscape = new Problem({
   kind: "InvalidRequest",
