@@ -11,7 +11,7 @@ import type { RequestRecord, RouteName } from "../../domain/server/RequestRecord
 import type { ServerTelemetry } from "../../services/ServerTelemetry.ts"
 import type { ApiHandler } from "./api/Handler.ts"
 import { routeOf as apiRouteOf, unknownPath } from "./api/Routes.ts"
-import { problemReply, wrongEscape, wrongMethod } from "./CommonProblems.ts"
+import { problemReply, wrongEscape, wrongHost, wrongMethod } from "./CommonProblems.ts"
 import type { DefectGuard } from "./DefectGuard.ts"
 import type { DialectHandler } from "./DialectHandler.ts"
 import { Exchange, type ExchangeWatcher } from "./Exchange.ts"
@@ -68,8 +68,13 @@ export class Edge {
     const place = placeOf(method === "HEAD" ? "GET" : method, path, search, request.headers)
     const api = place === undefined ? apiRouteOf(method, path) : undefined
     const exchange = this.begin(request, response, place === undefined ? (api?.name ?? "unknown") : routeName(place))
-    this.options.guard.run(exchange, place?.dialect.problem ?? problemReply, () => {
-      if (place !== undefined) this.toDialect(exchange, place, { method, path, search }, beforeBody)
+    const reply = place?.dialect.problem ?? problemReply
+    this.options.guard.run(exchange, reply, () => {
+      if (!hasHost(request)) {
+        // What comes after it would be no better.
+        response.shouldKeepAlive = false
+        this.refuse(exchange, wrongHost, reply)
+      } else if (place !== undefined) this.toDialect(exchange, place, { method, path, search }, beforeBody)
       else if (api === undefined) this.refuse(exchange, notFound(path))
       else if (!api.isAllowed) this.wrongMethod(exchange, api.methods, problemReply)
       else if (!isDecodable(path)) this.refuse(exchange, wrongEscape)
@@ -221,6 +226,16 @@ const foreignPage = new Problem({
   code: "foreign_origin",
   message: "Web pages from elsewhere may not use this service: it asks for no API keys."
 })
+
+/** One, as RFC 9112 (3.2) asks for: whoever stands before the service may have read another one of several. */
+const hasHost = ({ httpVersionMinor, rawHeaders }: IncomingMessage): boolean => {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++
+  }
+  return hosts === 1 || (hosts === 0 && httpVersionMinor === 0)
+}
 
 /** Whether an origin (RFC 6454) is this machine; `null` and nonsense are not. */
 const isOfThisMachine = (origin: string): boolean => {

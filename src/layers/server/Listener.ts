@@ -59,6 +59,8 @@ const open = (options: ListenerOptions) =>
       requestTimeout: timeouts?.requestMs ?? REQUEST_MS,
       connectionsCheckingInterval: timeouts?.checkMs ?? CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // A request without one is answered like any other that is wrong.
+      requireHostHeader: false,
       noDelay: true
     })
     server.on("request", (request, response) => onRequest(request, response))
@@ -105,9 +107,32 @@ const statusOf = (code: string | undefined): number => {
   }
 }
 
+/** In ASCII. */
+const detailOf = (status: number): string => {
+  switch (status) {
+    case 405:
+      return "This service is no proxy: it takes no CONNECT."
+    case 408:
+      return "The request did not come in time."
+    case 413:
+      return "A chunk of the body has too long extensions."
+    case 431:
+      return `The request's first line and headers are longer than the ${MAX_HEADER_BYTES} bytes that this service takes.`
+    default:
+      return "What came is no request of HTTP/1.1, or one of a method that there is not."
+  }
+}
+
 /** There is no request to answer in its own format. */
 const sayAndClose = (socket: Duplex, status: number): void => {
-  const body = JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status })
+  const title = STATUS_CODES[status]
+  const body = JSON.stringify({
+    type: "about:blank",
+    title,
+    status,
+    detail: detailOf(status),
+    code: "malformed_request"
+  })
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json\r\n` +
       `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,

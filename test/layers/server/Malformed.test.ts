@@ -42,6 +42,42 @@ describe("what is no proper request", () => {
     })
   )
 
+  it.live("is told what is wrong with it, where there is nothing to tell it in a format of its own", () =>
+    Effect.gen(function* () {
+      const { port } = yield* start()
+      const cases: ReadonlyArray<readonly [bytes: string, detail: string]> = [
+        ["GARBAGE\r\n\r\n", "no request of HTTP/1.1"],
+        [`${head}x-long: ${"x".repeat(20_000)}\r\n\r\n`, "longer than the 16384 bytes"],
+        ["CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n", "no proxy"]
+      ]
+      for (const [bytes, detail] of cases) {
+        const [, body = ""] = (yield* exchange(port, bytes)).split("\r\n\r\n")
+        assert.strictEqual(JSON.parse(body).code, "malformed_request")
+        assert.include(JSON.parse(body).detail, detail)
+      }
+    })
+  )
+
+  it.live("is refused in its route's format, and has its line in the log, without a host or with several", () =>
+    Effect.gen(function* () {
+      const { port, records } = yield* start()
+      const rest = "connection: close\r\n\r\n"
+      for (const hosts of ["", "host: a\r\nHost: b\r\n", "host: a\r\nhost: a\r\n"]) {
+        const models = yield* exchange(port, `GET /v1/models HTTP/1.1\r\n${hosts}${rest}`)
+        assert.strictEqual(statusOf(models), 400, hosts)
+        assert.include(models, '"code":"invalid_host"')
+        assert.include(models, '"error":{"message":"The request must have exactly one header host."')
+        const health = yield* exchange(port, `GET /health/live HTTP/1.1\r\n${hosts}${rest}`)
+        assert.strictEqual(statusOf(health), 400, hosts)
+        assert.include(health, "application/problem+json")
+      }
+      assert.deepStrictEqual(new Set(records.map(({ problem }) => problem)), new Set(["invalid_host"]))
+      assert.strictEqual(records.length, 6)
+      // Load balancers ask like this for its health.
+      assert.strictEqual(statusOf(yield* exchange(port, "GET /health/live HTTP/1.0\r\n\r\n")), 200)
+    })
+  )
+
   it.live("never makes the service fail, whatever the target", () =>
     Effect.gen(function* () {
       const { port, records, service } = yield* start()
