@@ -1,9 +1,9 @@
 /**
  * Models behind an HTTP route of an existing Node server, with `ManagedRuntime`: `node examples/http-handler.ts`.
  *
- * The runtime is built once from layers and lives as long as the server. Here the endpoint is a sandbox, so that it runs
- * without a key; with a real one, `DispatchedGenAiClient.layerConfig({ file: "dispatcher.yaml" })` reads a config
- * file.
+ * The runtime is built once from layers and lives as long as the server. In an app of your own the import is from
+ * "genai-dispatcher". Here the endpoint is a sandbox, so that it runs without a key; with a real one,
+ * `DispatchedGenAiClient.layerConfig({ file: "dispatcher.yaml" })` reads a config file.
  */
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"

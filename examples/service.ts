@@ -1,8 +1,9 @@
 /**
  * The HTTP service inside an app of your own: `node examples/service.ts`.
  *
- * `genai-dispatcher serve` does the same with SQLite, a request log and a config file. Here the endpoint is a sandbox, jobs
- * are kept in memory, and the app asks its own service one question.
+ * `genai-dispatcher serve` does the same with SQLite, a request log and a config file. In an app of your own the imports are
+ * from "genai-dispatcher" and "genai-dispatcher/service". Here the endpoint is a sandbox, jobs are kept in memory, and the
+ * app asks its own service one question.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Console from "effect/Console"

@@ -17,6 +17,11 @@ describe("examples", () => {
     assert.strictEqual(small, "small: 0 completed, 0 errors")
   })
 
+  it("promises.ts asks, streams, fails, is given up, and ends", async () => {
+    const output = await runExample("promises.ts")
+    assert.strictEqual(output, "3 answers from sandbox\nenough of a story\nno answer: DeadlineExceeded\ngiven up\n")
+  })
+
   it("http-handler.ts answers over HTTP and ends", async () => {
     const output = await runExample("http-handler.ts")
     assert.match(output, /^listening on http:\S+\/ask\n200 \{"text":"[^"]+","endpoint":"sandbox"\}\n$/)
