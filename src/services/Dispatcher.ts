@@ -192,13 +192,23 @@ export interface Lease extends Turn {
   readonly report: (units: ReadonlyArray<number>) => void
 }
 
+/** How a worker is closed. */
+export interface CloseOptions {
+  /**
+   * Whether it stays closed for long, if not for ever: then nobody who may go elsewhere waits for it. Its sessions move to
+   * other workers, also those of jobs that wait and whatever `onUnavailable` says, and it has no places for submits with
+   * `onFull: "fail"`. When it opens again, the queued jobs of the others are placed anew. Default: false.
+   */
+  readonly forLong?: boolean | undefined
+}
+
 /** The valves of one worker, for those who watch its health. */
 export interface WorkerControl {
   /**
    * Closed, a worker is no candidate: its queued jobs go to others, jobs of its sessions wait or spill, running ones go
    * on. When all are closed, submits wait for the first that opens.
    */
-  readonly setOpen: (open: boolean) => Effect.Effect<void>
+  readonly setOpen: (open: boolean, options?: CloseOptions) => Effect.Effect<void>
   /** Sets the most jobs in flight, from 1 to the worker's own `concurrency`. */
   readonly setConcurrency: (limit: number) => Effect.Effect<void>
   /** Replaces the worker's limits. Counting starts anew. */

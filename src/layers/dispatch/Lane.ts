@@ -78,6 +78,7 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
   private readonly whenLeft = Effect.andThen(this.left.await, Effect.yieldNow)
 
   private isOpen = true
+  private closedForLong = false
   private concurrency: number
   private inflight = 0
   private queueLen = 0
@@ -123,7 +124,12 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
 
   /** How many jobs may wait for it to open. */
   get standbyCapacity(): number {
-    return this.isOpen ? 0 : this.settings.queueCapacity
+    return this.isOpen || this.closedForLong ? 0 : this.settings.queueCapacity
+  }
+
+  /** Whether it is closed for long: nobody who may go elsewhere is to wait for it. */
+  get isClosedForLong(): boolean {
+    return this.closedForLong
   }
 
   /** Whether a job could be queued here; an empty queue of capacity 0 takes one job while a slot is free. */
@@ -226,9 +232,15 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
     return this.held?.state === "queued" ? [this.held, ...jobs] : jobs
   }
 
-  /** Takes no more jobs until `open`; gives those that were queued, in order, as waiting again. */
-  close(): ReadonlyArray<Job<Request>> {
+  /** Takes no more jobs until `open`; gives those that were queued as `recall` does. */
+  close(forLong: boolean): ReadonlyArray<Job<Request>> {
     this.isOpen = false
+    this.closedForLong = forLong
+    return this.recall()
+  }
+
+  /** Empties the queue; gives the jobs, in order, as waiting again. */
+  recall(): ReadonlyArray<Job<Request>> {
     const jobs = this.queued()
     while (this.poll() !== undefined) {}
     for (const job of jobs) job.state = "waiting"
@@ -242,6 +254,7 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
 
   open(): void {
     this.isOpen = true
+    this.closedForLong = false
     this.listener.onChange(this.index)
   }
 

@@ -14,6 +14,8 @@ export interface Candidate {
   readonly name: string
   readonly load: number
   readonly hasRoom: boolean
+  /** Whether nobody is to wait for it who may go elsewhere. */
+  readonly isClosedForLong: boolean
 }
 
 export interface LaneChoiceOptions {
@@ -41,6 +43,8 @@ export class LaneChoice<Request> {
   private readonly exclusions: Exclusions
   /** `anyLane`, of the lanes with room now. */
   private readonly anyOpenLane: Tiers
+  /** `anyLane`, of the lanes that are worth waiting for. */
+  private readonly anyLaneSoon: Tiers
 
   constructor({ affinity, groups, lanes, onUnavailable, selector }: LaneChoiceOptions) {
     this.lanes = lanes
@@ -52,6 +56,7 @@ export class LaneChoice<Request> {
     const tiers = groups.map((group) => tierOf(group, false))
     this.anyLane = (index) => tiers[index]!
     this.anyOpenLane = (index) => (lanes[index]!.hasRoom ? tiers[index]! : 0)
+    this.anyLaneSoon = (index) => (lanes[index]!.isClosedForLong ? 0 : tiers[index]!)
   }
 
   /** A lane's load or room is another. */
@@ -72,6 +77,13 @@ export class LaneChoice<Request> {
     if (job.session !== undefined && job.lane !== job.favourite) this.affinity?.rebind(job.session, job.lane)
   }
 
+  /** The job's lane is closed for long: any other that it may go to will do, to which its session then moves. */
+  unpin(job: Job<Request>): void {
+    if (job.pinned === undefined) return
+    job.pinned = undefined
+    job.tier = this.eligible(job.lanes, undefined)
+  }
+
   /** The lane for a job with options: -1 when none has room, `NOBODY` when none may ever have it. */
   choose(job: Job<Request>, options: SubmitOptions | undefined): number {
     if (options === undefined) return this.best()
@@ -89,7 +101,10 @@ export class LaneChoice<Request> {
     return this.chooseAmong(job.tier, remaining, avoid)
   }
 
-  /** The session's lane when it has room; else, when the session may spill, another, which it then moves to. */
+  /**
+   * The session's lane when it has room; else another, which the session then moves to, if it may spill or its lane is
+   * closed for long.
+   */
   private chooseInSession(
     job: Job<Request>,
     { avoid }: SubmitOptions,
@@ -98,8 +113,10 @@ export class LaneChoice<Request> {
     pinned: number
   ): number {
     const lane = this.lanes[pinned]!
-    if (this.onUnavailable === "wait") {
+    if (this.onUnavailable === "wait" && !lane.isClosedForLong) {
       job.pinned = pinned
+      job.session = session
+      job.favourite = pinned
       return lane.hasRoom ? pinned : -1
     }
     const eligible = this.eligible(remaining, avoid)
@@ -145,7 +162,9 @@ export class LaneChoice<Request> {
   /** The lane for a new session: one with room if there is any, else the one that a job would wait for. */
   private readonly assign = (): number => {
     const best = this.best()
-    return best === -1 ? this.selector.select(this.anyLane) : best
+    if (best !== -1) return best
+    const soon = this.selector.select(this.anyLaneSoon)
+    return soon === -1 ? this.selector.select(this.anyLane) : soon
   }
 
   private eligible(remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): Tiers {

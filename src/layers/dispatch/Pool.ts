@@ -102,7 +102,8 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     const lane = this.lanes.find((lane) => lane.name === name)
     if (lane === undefined) return undefined
     return {
-      setOpen: (open) => Effect.sync(() => (open ? this.reopen(lane) : this.evict(lane))),
+      setOpen: (open, options) =>
+        Effect.sync(() => (open ? this.reopen(lane) : this.evict(lane, options?.forLong ?? false))),
       setConcurrency: (limit) =>
         Effect.sync(() => {
           lane.setConcurrency(limit)
@@ -176,15 +177,26 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
     }
   }
 
+  /** Opens a lane. When it was closed for long, the others' queued jobs choose again: for many it was not there before. */
   private reopen(lane: Lane<Request, Response, Error>): void {
+    const wasClosedForLong = lane.isClosedForLong
     lane.open()
-    this.fill(lane)
+    if (wasClosedForLong) this.placeAnew(this.lanes.flatMap((other) => other.recall()))
+    else this.fill(lane)
   }
 
-  /** Closes a lane; its queued jobs go to others, ahead of those that came later. */
-  private evict(lane: Lane<Request, Response, Error>): void {
-    this.waiting.restore(lane.close())
-    for (const other of this.lanes) this.fill(other)
+  /** Closes a lane; its queued jobs go to others. For long: also those of its sessions, wherever they wait. */
+  private evict(lane: Lane<Request, Response, Error>, forLong: boolean): void {
+    const queued = lane.close(forLong)
+    const jobs = forLong ? [...queued, ...this.waiting.takePinned(lane.index)] : queued
+    if (forLong) for (const job of jobs) this.choice.unpin(job)
+    this.placeAnew(jobs)
+  }
+
+  /** Jobs that have left their queues go where there is room, ahead of those that came later. */
+  private placeAnew(jobs: ReadonlyArray<Job<Request>>): void {
+    this.waiting.restore(jobs)
+    for (const lane of this.lanes) this.fill(lane)
   }
 
   /** Runs the handler when the job's turn has come, which may be now. */

@@ -103,6 +103,17 @@ export class WaitingLines<Request> {
     if (line.size === 0 && job.pinned === undefined && job.lanes !== undefined) this.some.delete(this.keyOf(job.lanes))
   }
 
+  /** The jobs that are pinned to the lane, which wait no more. */
+  takePinned(lane: number): ReadonlyArray<Job<Request>> {
+    const line = this.pinned[lane]!
+    const jobs: Array<Job<Request>> = []
+    for (let job = line.head; job !== undefined; job = line.head) {
+      jobs.push(job)
+      this.remove(job)
+    }
+    return jobs
+  }
+
   /** The oldest job that the lane may take. */
   next(lane: number): Job<Request> | undefined {
     if (this.count === 0) return undefined

@@ -266,7 +266,7 @@ export class Calls {
 
   /** Where the next attempt may go; why there is none, when no endpoint takes the call before its deadline. */
   private placeOf(call: Call): SubmitOptions | AttemptFailed {
-    const exclude = this.fleet.excluding(call.exclude)
+    const { exclude } = call
     const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
     if (lost !== undefined) return lost
     // What has been sent has been taken: it is not turned away any more.
@@ -287,7 +287,7 @@ export class Calls {
     for (const { attempts, call, fiber } of [...this.choosy]) {
       // Of those that have been sent meanwhile an answer may come.
       if (call.attempts > attempts) continue
-      if (this.fleet.isAvailableBefore(call.deadlineAt, this.fleet.excluding(call.exclude))) continue
+      if (this.fleet.isAvailableBefore(call.deadlineAt, call.exclude)) continue
       call.lost = this.whyLost(call)
       if (call.lost !== undefined) fiber.interruptUnsafe()
     }

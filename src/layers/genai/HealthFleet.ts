@@ -13,9 +13,6 @@ export class HealthFleet {
   readonly monitors: ReadonlyArray<HealthMonitor>
   private readonly clock: Clock.Clock
   private readonly deadlineMs: number
-  private disabled = NONE
-  /** By the set given: the dispatcher is quick with a set that it has seen before. */
-  private unions = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>()
   private underWay = 0
   private slots = 0
   /** Called when more can be sent at once than before. */
@@ -30,7 +27,7 @@ export class HealthFleet {
     this.deadlineMs = config.deadlineMs
     const watcher = {
       onDisabled: this.onDisabled,
-      onEnabled: () => this.recount(),
+      onEnabled: this.onEnabled,
       onCapacity: () => this.countSlots(),
       hasOther: (monitor: HealthMonitor) => {
         const now = clock.currentTimeMillisUnsafe()
@@ -47,18 +44,6 @@ export class HealthFleet {
     const bounds = concurrencyBounds(config.endpoints, systemLimits, config.processes)
     this.monitors = config.endpoints.map((endpoint, i) => new HealthMonitor(endpoint, clock, watcher, bounds[i]!))
     this.countSlots()
-  }
-
-  /** The endpoints not to be used: those given, and those that are disabled. */
-  excluding(exclude: ReadonlySet<string>): ReadonlySet<string> {
-    if (this.disabled.size === 0) return exclude
-    if (exclude.size === 0) return this.disabled
-    let union = this.unions.get(exclude)
-    if (union === undefined) {
-      union = new Set([...exclude, ...this.disabled])
-      this.unions.set(exclude, union)
-    }
-    return union
   }
 
   /** Whether one of the endpoints that are not excluded takes requests before that time (Unix milliseconds). */
@@ -94,21 +79,19 @@ export class HealthFleet {
     this.onCapacity()
   }
 
-  private recount(): void {
-    const names = this.monitors.filter((monitor) => monitor.isDisabled).map(({ name }) => name)
-    this.disabled = names.length === 0 ? NONE : new Set(names)
-    this.unions = new WeakMap()
-  }
-
   /** When the last one goes and none comes back in time, those that wait are told so instead of waiting on. */
   private get onDisabled(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.recount()
       const isLost =
-        this.disabled.size === this.monitors.length &&
+        this.monitors.every((monitor) => monitor.isDisabled) &&
         !this.isAvailableBefore(this.clock.currentTimeMillisUnsafe() + this.deadlineMs, NONE)
       this.onLoss()
       return isLost ? Effect.forEach(this.monitors, (monitor) => monitor.flush, { discard: true }) : Effect.void
     })
+  }
+
+  /** One is back: the others are to refuse nothing more that it could take. */
+  private get onEnabled(): Effect.Effect<void> {
+    return Effect.suspend(() => Effect.forEach(this.monitors, (monitor) => monitor.unflush, { discard: true }))
   }
 }

@@ -28,8 +28,8 @@ const NOT_LOOKED_AT: RateLimitHeaders.LimitStatus = { limit: undefined, remainin
 export interface HealthWatcher {
   /** The endpoint has just been disabled. */
   readonly onDisabled: Effect.Effect<void>
-  /** It may take requests again. */
-  readonly onEnabled: () => void
+  /** It is disabled no more, and is about to take requests. */
+  readonly onEnabled: Effect.Effect<void>
   /** It takes more or fewer requests at once than before, or none. */
   readonly onCapacity: () => void
   /** Whether another endpoint than this one may well take the requests. */
@@ -53,6 +53,7 @@ export class HealthMonitor {
   private control: WorkerControl | undefined = undefined
   /** What the worker was told last. */
   private isOpen = true
+  private isOut = false
   private told: number
   private requestsPerMinute: number | undefined = undefined
   /** What was said last. */
@@ -171,6 +172,15 @@ export class HealthMonitor {
     })
   }
 
+  /** Ends `flush`; nothing when there was none. */
+  get unflush(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.isFlushing) return Effect.void
+      this.isFlushing = false
+      return Effect.andThen(this.control?.setLimits(this.limits) ?? Effect.void, this.apply)
+    })
+  }
+
   /** Works the worker's valves, for ever. One fiber per endpoint; asleep while all is well. */
   watch(control: WorkerControl): Effect.Effect<never> {
     this.control = control
@@ -179,10 +189,7 @@ export class HealthMonitor {
       this.changed.closeUnsafe()
       const wasDisabled = this.isDisabled
       this.health.tick(now)
-      const isBack = wasDisabled && !this.isDisabled
-      if (isBack) this.watcher.onEnabled()
-      const restored = isBack && this.isFlushing ? control.setLimits(this.limits) : Effect.void
-      if (isBack) this.isFlushing = false
+      const restored = wasDisabled && !this.isDisabled ? this.watcher.onEnabled : Effect.void
       const wake = this.health.availableAtMs(now)
       const wait =
         wake === 0 || wake === Number.POSITIVE_INFINITY
@@ -211,9 +218,11 @@ export class HealthMonitor {
       }
       if (!this.isKnown) steps.push(this.sayMissing)
       const isOpen = health.allows(now) || this.isFlushing
-      if (isOpen !== this.isOpen) {
+      const isOut = this.isDisabled && !isOpen
+      if (isOpen !== this.isOpen || isOut !== this.isOut) {
         this.isOpen = isOpen
-        steps.push(control.setOpen(isOpen))
+        this.isOut = isOut
+        steps.push(control.setOpen(isOpen, { forLong: isOut }))
       }
       steps.push(Effect.sync(this.watcher.onCapacity))
       const state = health.state(now)

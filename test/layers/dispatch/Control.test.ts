@@ -3,15 +3,22 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { DispatchError } from "../../../src/domain/dispatch/DispatchError.ts"
+import type { OnUnavailable } from "../../../src/domain/dispatch/Policy.ts"
 import { make, makePool } from "../../../src/layers/dispatch/Dispatcher.ts"
 import type { RateLimits } from "../../../src/services/Dispatcher.ts"
 import { Gates, settle } from "./Gates.ts"
 
 const gated = (...workers: ReadonlyArray<{ readonly name: string; readonly priority?: number }>) =>
+  gatedWith("spill", ...workers)
+
+const gatedWith = (
+  onUnavailable: OnUnavailable,
+  ...workers: ReadonlyArray<{ readonly name: string; readonly priority?: number }>
+) =>
   Effect.gen(function* () {
     const gates = new Gates()
     const dispatcher = yield* make({
-      affinity: { ttl: "1 hour", onUnavailable: "spill" },
+      affinity: { ttl: "1 hour", onUnavailable },
       workers: workers.map((worker) => ({
         ...worker,
         concurrency: 1,
@@ -77,6 +84,149 @@ describe("a closed worker", () => {
         starts.slice(1).map((start) => start.worker),
         ["b", "b"]
       )
+    })
+  )
+})
+
+describe("a worker that is closed for long", () => {
+  const out = { forLong: true }
+
+  it.effect("is not waited for by its sessions, nor by their jobs that wait already: they move", () =>
+    Effect.gen(function* () {
+      const { a, dispatcher, submit, finishAll, gates, starts } = yield* gatedWith("wait", { name: "a" }, { name: "b" })
+      // One runs, four queue, two wait for room.
+      for (let job = 0; job < 7; job++) yield* submit(job, "s")
+      yield* a.setOpen(false)
+      yield* settle
+      assert.strictEqual((yield* dispatcher.metrics).waiting, 6, "not for long: they wait for it")
+      yield* a.setOpen(false, out)
+      yield* settle
+      assert.deepStrictEqual([...gates.running].map(({ worker }) => worker).sort(), ["a", "b"])
+      yield* finishAll
+      assert.deepStrictEqual(
+        starts.map(({ job, worker }) => `${job}${worker}`),
+        ["0a", "1b", "2b", "3b", "4b", "5b", "6b"]
+      )
+      yield* a.setOpen(true)
+      for (const job of [7, 8]) yield* submit(job, "s")
+      yield* finishAll
+      assert.deepStrictEqual(
+        starts.slice(7).map(({ worker }) => worker),
+        ["b", "b"]
+      )
+    })
+  )
+
+  it.effect("is not waited for by those of its sessions who come then, and is again when it is open", () =>
+    Effect.gen(function* () {
+      const { a, submit, finishAll, starts } = yield* gatedWith("wait", { name: "a" }, { name: "b" })
+      yield* submit(0, "s")
+      yield* submit(1, "t")
+      yield* finishAll
+      yield* a.setOpen(false, out)
+      yield* submit(2, "s")
+      yield* finishAll
+      yield* a.setOpen(true)
+      for (const job of [3, 4]) yield* submit(job, "u")
+      yield* a.setOpen(false)
+      yield* finishAll
+      assert.deepStrictEqual(
+        starts.map(({ job, worker }) => `${job}${worker}`),
+        ["0a", "1b", "2b", "3a"],
+        "4 waits for a"
+      )
+    })
+  )
+
+  it.effect("is still waited for by those that may go nowhere else", () =>
+    Effect.gen(function* () {
+      const { a, dispatcher, finishAll, gates, starts } = yield* gatedWith("wait", { name: "a" }, { name: "b" })
+      const onlyA = { session: "s", exclude: new Set(["b"]) }
+      for (const job of [1, 2]) yield* Effect.forkChild(dispatcher.submit(job, onlyA))
+      yield* settle
+      yield* a.setOpen(false, out)
+      yield* Effect.forkChild(dispatcher.submit(3, onlyA))
+      yield* settle
+      assert.strictEqual((yield* dispatcher.metrics).waiting, 2)
+      for (const run of [...gates.running]) yield* gates.succeed(run)
+      yield* settle
+      yield* a.setOpen(true)
+      yield* settle
+      yield* finishAll
+      assert.deepStrictEqual(
+        starts.map(({ job, worker }) => `${job}${worker}`),
+        ["1a", "2a", "3a"]
+      )
+    })
+  )
+
+  it.effect("gets no new sessions, although nobody is before them there", () =>
+    Effect.gen(function* () {
+      const { a, submit, finishAll, starts } = yield* gatedWith("wait", { name: "a" }, { name: "b" })
+      yield* a.setOpen(false, out)
+      // One runs, four queue, two wait for room.
+      for (let job = 0; job < 7; job++) yield* submit(job, `session ${job}`)
+      yield* a.setOpen(true)
+      yield* settle
+      yield* finishAll
+      assert.deepStrictEqual(
+        starts.map(({ worker }) => worker),
+        Array.from({ length: 7 }, () => "b")
+      )
+    })
+  )
+
+  it.effect("has no places for those who would rather fail than wait for a queue", () =>
+    Effect.gen(function* () {
+      const { a, dispatcher } = yield* gatedWith("wait", { name: "a" })
+      yield* a.setOpen(false, out)
+      const error = yield* Effect.flip(dispatcher.submit(1, { onFull: "fail" }))
+      assert.strictEqual(error instanceof DispatchError && error.reason._tag, "QueueFull")
+      yield* a.setOpen(false)
+      yield* Effect.forkChild(dispatcher.submit(2, { onFull: "fail" }))
+      yield* settle
+      assert.strictEqual((yield* dispatcher.metrics).waiting, 1)
+    })
+  )
+
+  it.effect("takes its part of what has queued for others when it opens, the oldest first", () =>
+    Effect.gen(function* () {
+      const { a, dispatcher, submit, finishAll, gates, starts } = yield* gated({ name: "a" }, { name: "b" })
+      yield* a.setOpen(false, out)
+      for (let job = 0; job < 4; job++) yield* submit(job)
+      yield* Effect.forkChild(dispatcher.submit(4, { exclude: new Set(["a"]) }))
+      yield* settle
+      assert.strictEqual(gates.running.size, 1)
+      yield* a.setOpen(true)
+      yield* settle
+      assert.deepStrictEqual(
+        starts.map(({ job, worker }) => `${job}${worker}`),
+        ["0b", "1a"]
+      )
+      yield* finishAll
+      assert.deepStrictEqual(starts.map(({ job }) => job).sort(), [0, 1, 2, 3, 4])
+      assert.strictEqual(starts.find(({ job }) => job === 4)?.worker, "b")
+    })
+  )
+
+  it.effect("takes them also while they wait for a limit, whose pace the others keep", () =>
+    Effect.gen(function* () {
+      const gates = new Gates()
+      const worker = (name: string) => ({ name, concurrency: 8, handler: gates.handler(name) })
+      const dispatcher = yield* make({ workers: [worker("a"), { ...worker("b"), limits: { requestsPerSecond: 1 } }] })
+      const a = dispatcher.control("a")!
+      yield* a.setOpen(false, out)
+      for (let job = 0; job < 6; job++) yield* Effect.forkChild(dispatcher.submit(job))
+      yield* settle
+      assert.strictEqual(gates.count("b"), 1)
+      yield* a.setOpen(true)
+      yield* settle
+      assert.deepStrictEqual([gates.count("a"), gates.count("b")], [3, 1])
+      for (const count of [2, 3]) {
+        yield* TestClock.adjust(1_200)
+        yield* settle
+        assert.strictEqual(gates.count("b"), count)
+      }
     })
   )
 })

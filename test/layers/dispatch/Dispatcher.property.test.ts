@@ -4,6 +4,7 @@ import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { DispatchError } from "../../../src/domain/dispatch/DispatchError.ts"
 import { make } from "../../../src/layers/dispatch/Dispatcher.ts"
 import type { Dispatcher } from "../../../src/services/Dispatcher.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 import { Gates, type HandlerError, settle } from "./Gates.ts"
 
 const Count = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -36,6 +37,8 @@ const Scenario = Schema.Struct({
   policy: Schema.Literals(["least-loaded", "weighted", "weighted-random"]),
   onFull: Schema.Literals(["wait", "wait", "fail"]),
   onUnavailable: Schema.Literals(["wait", "spill"]),
+  /** Workers that close do so for long: then sessions do not stay. */
+  closesForLong: Schema.Boolean,
   workers: Schema.Array(
     Schema.Struct({ weight: Count(1, 4), concurrency: Count(1, 3), queueCapacity: Count(0, 3) })
   ).check(Schema.isBetweenLength(1, 4)),
@@ -97,7 +100,9 @@ class Play {
         const name = `w${step.pick % this.scenario.workers.length}`
         if (step.op === "close") this.closed.add(name)
         else this.closed.delete(name)
-        return yield* this.dispatcher.control(name)!.setOpen(step.op === "open")
+        return yield* this.dispatcher
+          .control(name)!
+          .setOpen(step.op === "open", { forLong: this.scenario.closesForLong })
       }
       case "limit":
         return yield* this.dispatcher
@@ -217,7 +222,7 @@ const run = Effect.fnUntraced(function* (scenario: Scenario) {
       "nobody overtakes"
     )
   }
-  if (scenario.onUnavailable === "spill") return
+  if (scenario.onUnavailable === "spill" || scenario.closesForLong) return
   const workerOf = new Map<string, string>()
   for (const { job, worker } of gates.starts) {
     const session = play.sessions.get(job)
@@ -232,6 +237,6 @@ describe("a dispatcher under random interleavings", () => {
     "keeps its counters, its limits and its promise of exactly one answer",
     { scenario: Scenario },
     ({ scenario }) => Effect.scoped(run(scenario)),
-    { arbitrary: { runs: 300 } }
+    { arbitrary: { runs: 300, ...listsUpTo(30) } }
   )
 })

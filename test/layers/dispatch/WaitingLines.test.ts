@@ -4,6 +4,7 @@ import { tierOf } from "../../../src/domain/dispatch/Selection.ts"
 import { Exclusions } from "../../../src/layers/dispatch/Exclusions.ts"
 import { Job } from "../../../src/layers/dispatch/Job.ts"
 import { WaitingLines } from "../../../src/layers/dispatch/WaitingLines.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const LANES = 4
 const NAMES = Array.from({ length: LANES }, (_, index) => `w${index}`)
@@ -11,7 +12,7 @@ const NAMES = Array.from({ length: LANES }, (_, index) => `w${index}`)
 const Count = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
 const Step = Schema.Struct({
-  op: Schema.Literals(["add", "add", "add", "take", "take", "restore", "giveUp"]),
+  op: Schema.Literals(["add", "add", "add", "take", "take", "restore", "giveUp", "takePinned"]),
   /** `any`: whoever comes; `pinned`: one lane by session; `some`: without the lanes of `mask`. */
   kind: Schema.Literals(["any", "pinned", "some", "some"]),
   lane: Count(LANES - 1),
@@ -45,6 +46,11 @@ describe("waiting lines", () => {
           if (kind === "some") job.lanes = exclusions.remaining(new Set(NAMES.filter((_, at) => (mask >> at) & 1)))
           lines.add(job)
           waiting.push(job)
+        } else if (op === "takePinned") {
+          const pinned = waiting.filter((job) => job.pinned === lane)
+          assert.deepStrictEqual(lines.takePinned(lane), pinned)
+          waiting = waiting.filter((job) => !pinned.includes(job))
+          taken.push(...pinned)
         } else if (op === "restore") {
           // As a queue gives them: not always by age.
           const back = taken.filter((_, at) => (at + pick) % 3 !== 0).reverse()
@@ -75,7 +81,8 @@ describe("waiting lines", () => {
         orders.sort((a, b) => a - b),
         waiting.map((job) => job.order)
       )
-    }
+    },
+    { arbitrary: listsUpTo(200) }
   )
 
   it("cost a lane no look at the jobs that wait for another", () => {
