@@ -113,7 +113,7 @@ describe("the circuit breaker", () => {
   })
 
   const step = Schema.Struct({
-    what: Schema.Literals(["send", "answer", "fail", "refuse", "abort", "wait"]),
+    what: Schema.Literals(["send", "send", "send", "send", "answer", "fail", "fail", "refuse", "abort", "wait"]),
     pick: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9 }))
   })
 
