@@ -81,7 +81,7 @@ export const readGenerateBody = (body: unknown): Result.Result<Asked, Problem> =
 
 const readNeutral = (body: JsonObject): Result.Result<Asked, Problem> => {
   const decoded = decodeNeutral(body)
-  if (Result.isFailure(decoded)) return misfit(decoded.failure)
+  if (Result.isFailure(decoded)) return misfit(body, decoded.failure)
   const {
     extra,
     input,
@@ -121,7 +121,7 @@ const readNeutral = (body: JsonObject): Result.Result<Asked, Problem> => {
 
 const readGemini = (body: JsonObject): Result.Result<Asked, Problem> => {
   const decoded = decodeGemini(body)
-  if (Result.isFailure(decoded)) return misfit(decoded.failure)
+  if (Result.isFailure(decoded)) return misfit(body, decoded.failure)
   const { model, session, stream, webhook } = decoded.success
   const { model: _model, session: _session, stream: _stream, webhook: _webhook, ...native } = body
   return Result.map(decodeGeminiRequest(native), ({ keepRaw: _keepRaw, ...request }) => ({
@@ -149,15 +149,31 @@ export const needsOf = ({ native }: GenAiRequest): ReadonlyArray<string> => {
 
 const geminiRoute = { _tag: "Generate", model: "any", isStreamed: false } as const
 
-const misfit = (error: Schema.SchemaError): Result.Result<never, Problem> => {
+const misfit = (body: JsonObject, error: Schema.SchemaError): Result.Result<never, Problem> => {
   const issue = toIssues(error.issue).issues[0]
   const keys = (issue?.path ?? []).map((key) => (typeof key === "number" ? key : String(key)))
   const field = fieldPath(keys)
+  if (issue?.message === "Missing key") return missing(keys)
   const isUnknown = issue?.message === "Expected no excess property"
   const near = isUnknown && keys.length === 1 ? nearest(field, Object.keys(NeutralForm.fields)) : undefined
   const hint = near === undefined ? "" : ` Did you mean ${near}?`
-  return wrong(field, isUnknown ? `${field}: there is no such field.${hint}` : `${field}: ${issue?.message}.`)
+  const what = isUnknown ? `there is no such field.${hint}` : `${issue?.message}, got ${shown(valueAt(body, keys))}.`
+  return wrong(field, `${field}: ${what}`)
 }
+
+/** Of a list, that it is empty. */
+const missing = (keys: ReadonlyArray<string | number>): Result.Result<never, Problem> => {
+  const list = fieldPath(keys.slice(0, -1))
+  return typeof keys.at(-1) === "number"
+    ? wrong(list, `${list}: expected at least one, got an empty list.`)
+    : wrong(fieldPath(keys), `${fieldPath(keys)}: it is missing.`)
+}
+
+const valueAt = (value: unknown, keys: ReadonlyArray<string | number>): unknown =>
+  keys.reduce<unknown>(
+    (within, key) => (typeof within === "object" && within !== null ? Reflect.get(within, key) : undefined),
+    value
+  )
 
 const wrong = (field: string | undefined, message: string): Result.Result<never, Problem> =>
   Result.fail(new Problem({ kind: "InvalidRequest", message, ...(field ? { field } : {}) }))

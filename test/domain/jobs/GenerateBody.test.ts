@@ -18,3 +18,25 @@ describe("extra", () => {
     if (Result.isSuccess(read)) assert.deepStrictEqual(read.success.request.extra, { top_p: 1 })
   })
 })
+
+describe("a body that does not fit", () => {
+  const cases: ReadonlyArray<readonly [body: unknown, field: string, message: string]> = [
+    [{ messages: [] }, "messages", "messages: expected at least one, got an empty list."],
+    [{ contents: [] }, "contents", "contents: expected at least one, got an empty list."],
+    [{ messages: [{ role: "user" }] }, "messages[0].content", "messages[0].content: it is missing."],
+    [{ input: 5 }, "input", "input: Expected string, got 5."],
+    [
+      { messages: [{ role: "robot", content: "hi" }] },
+      "messages[0].role",
+      'messages[0].role: Expected "system" | "user" | "assistant", got "robot".'
+    ],
+    [{ input: "hi", nonsense: 1 }, "nonsense", "nonsense: there is no such field."]
+  ]
+  for (const [body, field, message] of cases) {
+    it(`is told where and why: ${message}`, () => {
+      const read = readGenerateBody(body)
+      assert.isTrue(Result.isFailure(read))
+      if (Result.isFailure(read)) assert.deepStrictEqual([read.failure.field, read.failure.message], [field, message])
+    })
+  }
+})

@@ -118,7 +118,7 @@ describe("problems", () => {
         [{ inputs: "x" }, 400, "inputs"],
         [{ input: "x", messages: [{ role: "user", content: "x" }] }, 400, "messages"],
         [{ messages: [{ role: "nobody", content: "x" }] }, 400, "messages[0].role"],
-        [{ contents: [] }, 400, "contents[0]"],
+        [{ contents: [] }, 400, "contents"],
         [{ contents: [{ parts: "x" }] }, 400, "contents[0].parts"],
         [{ input: "x", maxTokens: 0 }, 400, "maxTokens"],
         [{ input: "x", webhook: "https://example.com/" }, 400, "webhook"],
