@@ -1,10 +1,11 @@
 /** The package as it is published: what plain `node` and a project of somebody else's get. */
 import { execFile } from "node:child_process"
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { blocks } from "../support/Markdown.ts"
 import { temporaryFolder } from "../support/TemporaryFolder.ts"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
@@ -62,6 +63,17 @@ export const record = (record: Service.RequestRecord) => record.route
 export const route = (routes: Service.ModelRoutes) => routes.resolve("a model")
 `
 
+/** What the library's snippets in the README are about. */
+const SUBJECT = `declare class YourError { readonly _tag: "YourError" }
+declare const request: Request
+declare const process: { readonly stdout: { readonly write: (text: string) => void } }
+declare const handler: (request: Request) => import("effect").Effect.Effect<Response, YourError>
+`
+
+const README = blocks(readFileSync(`${ROOT}README.md`, "utf8"), "ts").map((snippet) => `${SUBJECT}${snippet}`)
+
+const snippetName = (_: string, index: number) => `snippet${index}.ts`
+
 const TSCONFIG = {
   compilerOptions: {
     strict: true,
@@ -73,12 +85,12 @@ const TSCONFIG = {
     declaration: true,
     outDir: "out"
   },
-  files: ["app.ts", "reexporter.ts"]
+  files: ["app.ts", "reexporter.ts", ...README.map(snippetName)]
 }
 
 describe("the published package", () => {
   it.live(
-    "type checks and runs in a project that depends on it and exports what it gives, and its command starts",
+    "type checks and runs in a project that depends on it, exports what it gives and does as the README says, and its command starts",
     () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder
@@ -95,6 +107,8 @@ describe("the published package", () => {
         writeFileSync(folder("app", "tsconfig.json"), JSON.stringify(TSCONFIG))
         writeFileSync(folder("app", "app.ts"), CONSUMER)
         writeFileSync(folder("app", "reexporter.ts"), REEXPORTER)
+        for (const [index, snippet] of README.entries())
+          writeFileSync(folder("app", snippetName(snippet, index)), snippet)
 
         yield* exec(`${NODE_MODULES}/.bin/tsc`, ["--project", "."], folder("app"))
         const app = yield* exec(process.execPath, ["--preserve-symlinks", "out/app.js"], folder("app"))
