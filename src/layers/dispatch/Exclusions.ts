@@ -2,9 +2,24 @@
 import { type Subset, subsetOf } from "../../domain/dispatch/LoadIndex.ts"
 
 /** The lanes that a set of excluded names leaves. */
-export interface Remaining extends Subset {
+export class Remaining implements Subset {
+  readonly has: Subset["has"]
+  readonly members: Subset["members"]
   /** Of the set it was made for: a set that has grown or shrunk since is read again. */
   readonly excluded: number
+  private knownTag: string | undefined = undefined
+
+  constructor({ has, members }: Subset, excluded: number) {
+    this.has = has
+    this.members = members
+    this.excluded = excluded
+  }
+
+  /** Says which lanes these are: the same for all sets that leave the same. */
+  get tag(): string {
+    this.knownTag ??= this.members.join()
+    return this.knownTag
+  }
 }
 
 export class Exclusions {
@@ -20,7 +35,7 @@ export class Exclusions {
     const known = this.known.get(exclude)
     if (known !== undefined && known.excluded === exclude.size) return known
     const subset = subsetOf(this.names.length, (index) => !exclude.has(this.names[index]!))
-    const remaining = { ...subset, excluded: exclude.size }
+    const remaining = new Remaining(subset, exclude.size)
     this.known.set(exclude, remaining)
     return remaining
   }

@@ -43,8 +43,6 @@ export class LaneChoice<Request> {
   private readonly exclusions: Exclusions
   /** `anyLane`, of the lanes with room now. */
   private readonly anyOpenLane: Tiers
-  /** `anyLane`, of the lanes that are worth waiting for. */
-  private readonly anyLaneSoon: Tiers
 
   constructor({ affinity, groups, lanes, onUnavailable, selector }: LaneChoiceOptions) {
     this.lanes = lanes
@@ -56,7 +54,6 @@ export class LaneChoice<Request> {
     const tiers = groups.map((group) => tierOf(group, false))
     this.anyLane = (index) => tiers[index]!
     this.anyOpenLane = (index) => (lanes[index]!.hasRoom ? tiers[index]! : 0)
-    this.anyLaneSoon = (index) => (lanes[index]!.isClosedForLong ? 0 : tiers[index]!)
   }
 
   /** A lane's load or room is another. */
@@ -92,10 +89,14 @@ export class LaneChoice<Request> {
     job.lanes = remaining
     const { session, avoid } = options
     if (session !== undefined && this.affinity !== undefined) {
-      const pinned = this.affinity.laneOf(session, this.assign)
+      const assign = remaining === undefined ? this.assign : () => this.assignAmong(remaining)
+      const pinned = this.affinity.laneOf(session, assign)
       if (remaining === undefined || remaining.has[pinned] === 1) {
         return this.chooseInSession(job, options, remaining, session, pinned)
       }
+      // Its worker is none for these jobs, say of another model: among the others the session has another one.
+      const part = `${session}\u0000${remaining.tag}`
+      return this.chooseInSession(job, options, remaining, part, this.affinity.laneOf(part, assign))
     }
     job.tier = this.eligible(remaining, avoid)
     return this.chooseAmong(job.tier, remaining, avoid)
@@ -159,12 +160,15 @@ export class LaneChoice<Request> {
     return best
   }
 
+  private readonly assign = (): number => this.assignAmong(undefined)
+
   /** The lane for a new session: one with room if there is any, else the one that a job would wait for. */
-  private readonly assign = (): number => {
-    const best = this.best()
+  private assignAmong(remaining: Remaining | undefined): number {
+    const tiers = this.eligible(remaining, undefined)
+    const best = this.chooseAmong(tiers, remaining, undefined)
     if (best !== -1) return best
-    const soon = this.selector.select(this.anyLaneSoon)
-    return soon === -1 ? this.selector.select(this.anyLane) : soon
+    const soon = this.selector.select((index) => (this.lanes[index]!.isClosedForLong ? 0 : tiers(index)))
+    return soon === -1 ? this.selector.select(tiers) : soon
   }
 
   private eligible(remaining: Remaining | undefined, avoid: ReadonlySet<string> | undefined): Tiers {

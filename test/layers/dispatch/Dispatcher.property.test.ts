@@ -52,7 +52,7 @@ type Submitted = Fiber.Fiber<number, HandlerError | DispatchError>
 class Play {
   readonly fibers: Array<Submitted> = []
   readonly closed = new Set<string>()
-  /** Jobs pinned to a session's worker. */
+  /** Jobs with a session, which has a worker for each set of workers that jobs exclude. */
   readonly sessions = new Map<number, string>()
   readonly expected = new Map<number, "success" | "fail" | "die" | "interrupt">()
   private readonly scenario: Scenario
@@ -74,7 +74,7 @@ class Play {
           ...(step.avoid === "none" ? {} : { avoid: new Set([step.avoid]) }),
           ...(step.exclude === "none" ? {} : { exclude: new Set([step.exclude]) })
         }
-    if (options.session !== undefined && options.exclude === undefined) this.sessions.set(job, options.session)
+    if (options.session !== undefined) this.sessions.set(job, `${options.session} without ${step.exclude}`)
     const fiber = yield* Effect.forkChild(this.dispatcher.submit(job, options), {
       startImmediately: step.pick % 2 === 0
     })

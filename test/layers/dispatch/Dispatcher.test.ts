@@ -382,6 +382,44 @@ describe("sessions", () => {
     })
   )
 
+  it.effect.each(["wait", "spill"] as const)(
+    "have a worker for each set of workers that their jobs may go to (%s)",
+    (onUnavailable) =>
+      Effect.gen(function* () {
+        const served = new Map<string, Set<string>>()
+        const dispatcher = yield* make({
+          affinity: { ttl: "1 minute", onUnavailable },
+          workers: ["small-1", "small-2", "big-1", "big-2"].map((name) => ({
+            name,
+            concurrency: 100,
+            handler: (part: string) =>
+              Effect.sync(() => {
+                served.set(part, (served.get(part) ?? new Set()).add(name))
+              })
+          }))
+        })
+        const excluded = {
+          small: new Set(["big-1", "big-2"]),
+          big: new Set(["small-1", "small-2"]),
+          any: new Set<string>()
+        }
+        for (let round = 0; round < 5; round++) {
+          for (const [model, exclude] of Object.entries(excluded)) {
+            for (let session = 0; session < 20; session++) {
+              yield* dispatcher.submit(`${model} of ${session}`, { session: `s${session}`, exclude })
+            }
+          }
+        }
+        assert.strictEqual(served.size, 60)
+        for (const [part, workers] of served)
+          assert.strictEqual(workers.size, 1, `${part} is on ${[...workers].join()}`)
+        const shared = Array.from({ length: 20 }, (_, session) => served.get(`any of ${session}`)!)
+        for (const [session, [worker]] of shared.map((workers) => [...workers]).entries()) {
+          assert.include([...served.get(`small of ${session}`)!, ...served.get(`big of ${session}`)!], worker)
+        }
+      })
+  )
+
   it.effect.each([
     ["wait", "a"],
     ["spill", "b"]
