@@ -5,7 +5,15 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import { BatchError, type BatchOptions } from "../../services/BatchRunner.ts"
-import { errorCode, inputError, inputIsDirectory, missingFolder, outputError } from "./FileErrors.ts"
+import {
+  errorCode,
+  inputError,
+  inputIsDirectory,
+  inputName,
+  missingFolder,
+  outputError,
+  outputName
+} from "./FileErrors.ts"
 import * as FileIdentity from "./FileIdentity.ts"
 
 /** Where rows come from. */
@@ -39,7 +47,8 @@ const STDIO = "-"
 
 /**
  * Looks up the files of a run. Fails when the input cannot be read, when a result file has no folder or cannot be one,
- * and when two of the three are the same file, by whatever names.
+ * and when two of the three are the same file, by whatever names: standard input and output may be files, too. Nor may
+ * what is said on the way go to one of them.
  */
 export const lookUp = Effect.fnUntraced(function* (
   options: Pick<BatchOptions, "input" | "saveFile" | "errorsFile">
@@ -58,7 +67,8 @@ export const lookUp = Effect.fnUntraced(function* (
   for (const [at, one] of named.entries()) {
     for (const other of named.slice(at + 1)) {
       if (isSame(one, other)) {
-        const paths = one.path === other.path ? one.path : `${one.path} and ${other.path}`
+        const [first, second] = [inputName(one.path), outputName(other.path)]
+        const paths = first === second ? first : `${first} and ${second}`
         return yield* conflict(
           other.path,
           `The ${one.what} and the ${other.what} are the same file (${paths}): name another file for one of them.`
@@ -66,26 +76,41 @@ export const lookUp = Effect.fnUntraced(function* (
       }
     }
   }
+  for (const [stream, identity] of speech()) {
+    const taken = named.find(({ inode, kind }) => kind !== "stdout" && inode !== undefined && inode === identity)
+    if (taken !== undefined) {
+      return yield* conflict(
+        taken.path,
+        `${stream} goes to the ${taken.what}, too (${inputName(taken.path)}): send it to another file.`
+      )
+    }
+  }
   return { input, save, errors }
 })
+
+/** Where summaries and progress are written to. */
+const speech = () =>
+  [
+    ["Standard output", FileIdentity.ofDescriptor(1)],
+    ["Standard error", FileIdentity.ofDescriptor(2)]
+  ] as const
 
 const conflict = (path: string, message: string) => new BatchError({ reason: "OutputConflict", path, message })
 
 interface Identity {
   readonly kind: InputFile["kind"] | OutputFile["kind"]
   readonly target: string
-  /** Device and inode, when the file exists: equal for hard links too. */
+  /** Of a regular file that exists: see `FileIdentity`. */
   readonly inode: string | undefined
 }
 
 /** Devices and pipes may be shared: `/dev/null` takes both results. */
 const isSame = (one: Identity, other: Identity): boolean =>
-  one.kind === "file" &&
-  other.kind === "file" &&
-  (one.target === other.target || (one.inode !== undefined && one.inode === other.inode))
+  (one.inode !== undefined && one.inode === other.inode) ||
+  (one.kind === "file" && other.kind === "file" && one.target === other.target)
 
 const lookUpInput = Effect.fnUntraced(function* (path: string) {
-  if (path === STDIO) return { path, target: path, kind: "stdin" as const, inode: undefined }
+  if (path === STDIO) return { path, target: path, kind: "stdin" as const, inode: FileIdentity.ofDescriptor(0) }
   const fs = yield* FileSystem.FileSystem
   const info = yield* Effect.mapError(fs.stat(path), inputError(path))
   if (info.type === "Directory") return yield* inputIsDirectory(path)
@@ -100,8 +125,15 @@ const lookUpInput = Effect.fnUntraced(function* (path: string) {
 })
 
 const lookUpOutput = Effect.fnUntraced(function* (path: string) {
-  if (path === STDIO) return { path, target: path, kind: "stdout" as const, inode: undefined, size: 0 }
+  if (path === STDIO) {
+    return { path, target: path, kind: "stdout" as const, inode: FileIdentity.ofDescriptor(1), size: 0 }
+  }
   const fs = yield* FileSystem.FileSystem
+  const there = yield* Effect.option(fs.stat(path))
+  if (Option.isSome(there) && there.value.type !== "File" && there.value.type !== "Directory") {
+    // By the name that it was given: what /dev/stdout leads to may have none.
+    return { path, target: path, kind: "pipe" as const, inode: undefined, size: 0 }
+  }
   const target = yield* Effect.catch(canonical(path), (error) =>
     isNotFound(error) ? missingFolder(path) : outputError(path)(error)
   )
@@ -118,9 +150,7 @@ const lookUpOutput = Effect.fnUntraced(function* (path: string) {
       message: `The result file ${path} is a folder: name a file in it.`
     })
   }
-  return type === "File"
-    ? { path, target, kind: "file" as const, inode: FileIdentity.ofInfo(info.value), size: Number(size) }
-    : { path, target, kind: "pipe" as const, inode: FileIdentity.ofInfo(info.value), size: 0 }
+  return { path, target, kind: "file" as const, inode: FileIdentity.ofInfo(info.value), size: Number(size) }
 })
 
 const MAX_LINKS = 40

@@ -57,7 +57,9 @@ export const outputError =
         return new BatchError({
           reason: "DiskFull",
           path,
-          message: `The disk is full (${code}) while writing ${path}: make room, then go on with --resume.`
+          message: `The disk is full (${code}) while writing ${outputName(path)}: make room, then ${
+            path === "-" ? "start anew, best with a file to be able to resume" : "go on with --resume"
+          }.`
         })
       case "ENOENT":
       case "ENOTDIR":
@@ -77,9 +79,24 @@ export const outputError =
               ? `The result file ${path} may not be written by this user: change its permissions or name another file.`
               : code === "EISDIR"
                 ? `The result file ${path} is a folder: name a file in it.`
-                : `The result file ${path} cannot be written (${code}): name another file or mend the disk.`
+                : `The result file ${outputName(path)} cannot be written (${code}): name another file or mend the disk.`
         })
     }
+  }
+
+/** A result file could not be read, to go on from what it has. */
+export const resultsError =
+  (path: string) =>
+  (error: PlatformError.PlatformError): BatchError => {
+    const code = errorCode(error)
+    return new BatchError({
+      reason: "OutputUnwritable",
+      path,
+      message:
+        code === "EACCES" || code === "EPERM"
+          ? `The result file ${path} may not be read by this user, so that it cannot be resumed: change its permissions (chmod u+r).`
+          : `The result file ${path} cannot be read (${code}), so that it cannot be resumed: look after the disk that it is on.`
+    })
   }
 
 export const missingFolder = (path: string): BatchError =>

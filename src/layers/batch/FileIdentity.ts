@@ -3,11 +3,11 @@ import { fstatSync } from "node:fs"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 
-/** `undefined` where the file system has no inodes. */
+/** `undefined` for what is no regular file, since devices and pipes may be shared; and where there are no inodes. */
 export const ofInfo = (info: FileSystem.File.Info): string | undefined =>
-  Option.getOrUndefined(Option.map(info.ino, (inode) => `${info.dev}:${inode}`))
+  info.type === "File" ? Option.getOrUndefined(Option.map(info.ino, (inode) => `${info.dev}:${inode}`)) : undefined
 
-/** The file that is open as `fd`; `undefined` when that is a pipe, a terminal, a device or nothing. */
+/** The same of what is open as `fd`; `undefined` when nothing is. */
 export const ofDescriptor = (fd: number): string | undefined => {
   try {
     const stat = fstatSync(fd, { bigint: true })

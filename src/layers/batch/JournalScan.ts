@@ -9,7 +9,7 @@ import { lineHash } from "../../domain/batch/Row.ts"
 import { INVALID_ROW } from "../../domain/batch/RowFailure.ts"
 import { BatchError } from "../../services/BatchRunner.ts"
 import type { BatchPaths, InputFile, OutputFile } from "./BatchPaths.ts"
-import { inputName } from "./FileErrors.ts"
+import { inputName, resultsError } from "./FileErrors.ts"
 import * as LineReader from "./LineReader.ts"
 import type { OpenAt } from "./OutputSink.ts"
 
@@ -48,7 +48,12 @@ export const scan = Effect.fnUntraced(function* (
 const scanFile = Effect.fnUntraced(function* (paths: BatchPaths, which: ResultFile, journal: Journal) {
   const file = paths[which]
   if (file.size === 0) return { at: { keep: 0, endLine: false }, invalid: 0 }
-  const reader = yield* LineReader.open({ path: file.target, kind: "file" }, RESULT_LIMIT)
+  const reader = yield* LineReader.open(
+    { path: file.target, kind: "file" },
+    RESULT_LIMIT,
+    undefined,
+    resultsError(file.path)
+  )
   let invalid = 0
   /** Where the lines end that are results. */
   let keep = 0

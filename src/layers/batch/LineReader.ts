@@ -32,16 +32,22 @@ export interface LineReader {
   readonly identity?: string | undefined
 }
 
+type ToError = (error: PlatformError) => BatchError
+
 /** Bytes read at once, unless said otherwise; also how much of the event loop's time a run takes at once. */
 const CHUNK = 256 * 1024
 
-/** Opens an input. It is read as `take` and `fill` ask for it, and closed with the scope. */
+/**
+ * Opens an input. It is read as `take` and `fill` ask for it, and closed with the scope. `toError` says what it means that it
+ * cannot be read.
+ */
 export const open = (
   input: InputFile,
   lineLimit?: number,
-  size: number = CHUNK
+  size: number = CHUNK,
+  toError: ToError = inputError(input.path)
 ): Effect.Effect<LineReader, BatchError, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
-  Effect.map(chunks(input, size), ({ identity, next }) => {
+  Effect.map(chunks(input, size, toError), ({ identity, next }) => {
     const splitter = new LineSplitter(lineLimit)
     let last: RawLine | undefined
     let ended = false
@@ -82,7 +88,7 @@ export const countLines = (
 ): Effect.Effect<number, BatchError, FileSystem.FileSystem | Stdio.Stdio> =>
   Effect.gen(function* () {
     const counter = new LineCounter()
-    const { next } = yield* chunks(input, COUNT_CHUNK)
+    const { next } = yield* chunks(input, COUNT_CHUNK, inputError(input.path))
     while (counter.ended < most) {
       const chunk = yield* next
       if (chunk === undefined) break
@@ -99,28 +105,29 @@ interface Chunks {
 
 const chunks = (
   input: InputFile,
-  size: number
+  size: number,
+  toError: ToError
 ): Effect.Effect<Chunks, BatchError, FileSystem.FileSystem | Stdio.Stdio | Scope> =>
   input.kind === "file"
-    ? fileChunks(input.path, size)
+    ? fileChunks(input.path, size, toError)
     : input.kind === "stdin"
-      ? Effect.flatMap(Stdio.Stdio, ({ stdin }) => streamChunks(input.path, stdin))
-      : streamChunks(input.path, pipeBytes(input.path, size))
+      ? Effect.flatMap(Stdio.Stdio, ({ stdin }) => streamChunks(stdin, toError))
+      : streamChunks(pipeBytes(input.path, size), toError)
 
 /** Into the same room each time: a new one for each chunk would be work for the collector. */
-const fileChunks = Effect.fnUntraced(function* (path: string, size: number) {
+const fileChunks = Effect.fnUntraced(function* (path: string, size: number, toError: ToError) {
   const fs = yield* FileSystem.FileSystem
-  const file = yield* Effect.mapError(fs.open(path), inputError(path))
-  const identity = FileIdentity.ofInfo(yield* Effect.mapError(file.stat, inputError(path)))
+  const file = yield* Effect.mapError(fs.open(path), toError)
+  const identity = FileIdentity.ofInfo(yield* Effect.mapError(file.stat, toError))
   const room = Buffer.allocUnsafeSlow(size)
-  const next = Effect.mapError(file.read(room), inputError(path)).pipe(
+  const next = Effect.mapError(file.read(room), toError).pipe(
     Effect.map((read) => (read === 0 ? undefined : room.subarray(0, read)))
   )
   return { next, identity }
 })
 
-const streamChunks = Effect.fnUntraced(function* (path: string, bytes: Stream.Stream<Uint8Array, PlatformError>) {
-  const pull = yield* Stream.toPull(Stream.mapError(bytes, inputError(path)))
+const streamChunks = Effect.fnUntraced(function* (bytes: Stream.Stream<Uint8Array, PlatformError>, toError: ToError) {
+  const pull = yield* Stream.toPull(Stream.mapError(bytes, toError))
   let pulled: ReadonlyArray<Uint8Array> = []
   let at = 0
   const more = Pull.catchDone(

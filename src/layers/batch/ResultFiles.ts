@@ -22,7 +22,7 @@ export const earlierRun = (
       return JournalScan.nothing
     case "refuse": {
       const full = files.filter((file) => file.size > 0)
-      return full.length === 0 ? JournalScan.nothing : Effect.fail(resultsExist(full))
+      return full.length === 0 ? JournalScan.nothing : Effect.fail(resultsExist(full, paths.errors))
     }
     case "resume": {
       const forgetful = files.find((file) => file.kind !== "file")
@@ -51,12 +51,14 @@ export const open = Effect.fnUntraced(function* (
   return { save: yield* LineWriter.make(save, onWritten), errors: yield* LineWriter.make(errors, onWritten) }
 })
 
-const resultsExist = (full: ReadonlyArray<OutputFile>) => {
+const resultsExist = (full: ReadonlyArray<OutputFile>, errors: OutputFile) => {
   const names = full.map((file) => file.path).join(" and ")
+  // Alone it may well be of other prompts in the same folder: its usual name does not tell.
+  const instead = full[0] === errors ? ", name another file for errors if these are of other prompts," : ","
   return new BatchError({
     reason: "OutputExists",
     path: full[0]?.path ?? "",
-    message: `There are results already in ${names}: go on with --resume, or delete them and start anew with --overwrite.`
+    message: `There are results already in ${names}: go on with --resume${instead} or delete them and start anew with --overwrite.`
   })
 }
 

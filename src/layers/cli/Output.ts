@@ -7,7 +7,10 @@ import * as Layer from "effect/Layer"
 
 /** One of the two streams. */
 export interface OutputStream {
-  /** Writes text as it is. A reader that has gone away is no error: nobody is left to tell. */
+  /**
+   * Writes text as it is. A reader that has gone away is no error: nobody is left to tell. When standard output cannot be
+   * written for another reason, such as a full disk, standard error says so, once.
+   */
   readonly write: (text: string) => Effect.Effect<void>
   /** Whether people watch it on a terminal that can move its cursor. */
   readonly isTerminal: boolean
@@ -27,8 +30,9 @@ export class Output extends Context.Service<
   }
 >()("genai-dispatcher/layers/cli/Output") {}
 
-const fromStream = (stream: WriteStream): OutputStream => ({
-  write: (text) => Effect.sync(() => void (stream.writable && stream.write(text))),
+const fromStream = (stream: WriteStream, onFailure?: (error: NodeJS.ErrnoException) => void): OutputStream => ({
+  write: (text) =>
+    Effect.sync(() => void (stream.writable && stream.write(text, (error) => error && onFailure?.(error)))),
   isTerminal: stream.isTTY === true && process.env["TERM"] !== "dumb",
   colors: stream.isTTY === true && stream.hasColors(),
   // A terminal that does not tell its size (some CI consoles) says 0.
@@ -47,8 +51,18 @@ const fromStream = (stream: WriteStream): OutputStream => ({
 const HIDE_CURSOR = "\x1b[?25l"
 const SHOW_CURSOR = "\x1b[?25h"
 
+const tellOnce = () => {
+  let isTold = false
+  return ({ code, message }: NodeJS.ErrnoException): void => {
+    if (isTold || code === "EPIPE" || code === "EIO") return
+    isTold = true
+    const { stderr } = process
+    if (stderr.writable) stderr.write(`error: Standard output cannot be written (${code ?? message}).\n`)
+  }
+}
+
 /** The streams of this process. */
 export const layer: Layer.Layer<Output> = Layer.sync(Output, () => ({
-  out: fromStream(process.stdout),
+  out: fromStream(process.stdout, tellOnce()),
   err: fromStream(process.stderr)
 }))

@@ -60,7 +60,7 @@ export const runMain = <E>(program: Effect.Effect<void, E, StopSignals>): void =
     fiber.addObserver((exit) => teardown(exit, exitWhenFlushed))
   })
 
-  ignoreClosedReaders()
+  outliveStandardStreams()
   start(Effect.provideService(program, StopSignals, signals), { disableErrorReporting: true })
 }
 
@@ -74,11 +74,10 @@ const exitWhenFlushed = (code: number): void => {
   void Promise.all([flushed(process.stdout), flushed(process.stderr)]).then(() => process.exit(code))
 }
 
-/** `genai-dispatcher run ... | head` closes the pipe early: that is no crash, and it must not look like one. */
-const ignoreClosedReaders = (): void => {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "EIO") throw error
-    })
-  }
+/**
+ * `genai-dispatcher run ... | head` closes the pipe early, and a log may fill its disk: work that is under way must not end
+ * for that, as it would by an error that nobody listens to. What has to know of it sees that its own write has failed.
+ */
+const outliveStandardStreams = (): void => {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 }

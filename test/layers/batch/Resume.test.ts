@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { NodeFileSystem } from "@effect/platform-node"
+import { NodeFileSystem, NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema, Stdio, Stream } from "effect"
+import { Effect, FileSystem, Layer, PlatformError, Schema, Stdio, Stream } from "effect"
 import type { FormatName } from "../../../src/domain/batch/Row.ts"
 import { GenAiError, Overloaded } from "../../../src/domain/genai/GenAiError.ts"
 import { listsUpTo } from "../../support/RandomLists.ts"
@@ -21,6 +21,14 @@ import {
   runToEnd,
   withRunner
 } from "./Harness.ts"
+
+/** What a file system says of a file that belongs to somebody else. */
+const noRight = PlatformError.systemError({
+  _tag: "PermissionDenied",
+  module: "FileSystem",
+  method: "open",
+  cause: Object.assign(new Error("permission denied"), { code: "EACCES" })
+})
 
 /** A client that answers at once, fails every third row, and remembers what it was asked. */
 const recorder = () => {
@@ -80,7 +88,29 @@ describe("results that are there already", () => {
     Effect.gen(function* () {
       const dir = yield* finished(4)
       writeFileSync(dir.save, "")
-      assert.strictEqual((yield* refusal(dir, "refuse")).path, dir.errors)
+      const { message, path } = yield* refusal(dir, "refuse")
+      assert.strictEqual(path, dir.errors)
+      assert.include(
+        message,
+        "go on with --resume, name another file for errors if these are of other prompts, or delete"
+      )
+    })
+  )
+
+  it.live("are named, and not the input, when they may not be read", () =>
+    Effect.gen(function* () {
+      const dir = yield* finished(4)
+      const locked = Layer.effect(
+        FileSystem.FileSystem,
+        Effect.map(FileSystem.FileSystem, (fs) => ({
+          ...fs,
+          open: (path, options) => (path === dir.errors ? Effect.fail(noRight) : fs.open(path, options))
+        }))
+      ).pipe(Layer.provideMerge(NodeServices.layer))
+      const run = runToEnd({ ...dir.options, existing: "resume" })
+      const error = yield* failure(withRunner(recorder().client, locked)(run))
+      assert.deepInclude(error, { reason: "OutputUnwritable", path: dir.errors })
+      assert.include(error.message, `The result file ${dir.errors} may not be read by this user`)
     })
   )
 
