@@ -1,4 +1,5 @@
 /** Keeps two runs from writing the same result files. */
+import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -83,10 +84,24 @@ const isLive = (holder: Holder): boolean => {
   if (holder.pid === self.pid) return holder.started === self.started
   try {
     process.kill(holder.pid, 0)
-    return true
+    return !isZombie(holder.pid)
   } catch (error) {
     // Any other refusal means that the process is there and belongs to somebody else.
     return !(error instanceof Error && "code" in error && error.code === "ESRCH")
+  }
+}
+
+/**
+ * Whether it has ended, and its parent has not looked how: in a container whose first process looks after none, one that was
+ * killed stays so for good. Only Linux says it here; elsewhere it counts as alive.
+ */
+const isZombie = (pid: number): boolean => {
+  try {
+    // Its name, in parentheses, may have any character in it; the state comes after that (man 5 proc).
+    const [state] = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1) ?? ""
+    return state === "Z"
+  } catch {
+    return false
   }
 }
 

@@ -17,6 +17,7 @@ import { type BatchOptions, BatchRunner } from "../../../src/services/BatchRunne
 import {
   accounted,
   clientOf,
+  eventually,
   type Folder,
   failure,
   folder,
@@ -236,6 +237,29 @@ describe("the lock of the result files", () => {
         assert.deepStrictEqual(readdirSync(dir.path(".")).sort(), ["errors.jsonl", "in.jsonl", "out.jsonl"])
       }
     })
+  )
+
+  it.live.skipIf(process.platform !== "linux")(
+    "is taken over from a process that was killed and nobody looks after",
+    () =>
+      Effect.gen(function* () {
+        // The shell becomes a program that never asks how its child has ended.
+        const parent = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] })
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const pid = yield* Effect.promise<number>(
+          () => new Promise((resolve) => parent.stdout.once("data", (text) => resolve(Number(text))))
+        )
+        yield* eventually(
+          Effect.sync(() => readFileSync(`/proc/${pid}/stat`, "utf8")),
+          (stat) => stat.includes(") Z")
+        )
+        const dir = yield* withLock(holder({ pid }))
+        assert.strictEqual((yield* runner(runToEnd(dir.options))).saved, 3)
+      })
   )
 
   it.live("is respected when its process lives or cannot be looked at", () =>
