@@ -57,7 +57,7 @@ export interface Summary {
   readonly stoppedBy: StoppedBy | undefined
   readonly saveFile: string
   readonly errorsFile: string
-  /** The command that sends the failed rows again; absent when none failed. */
+  /** The command that sends the failed rows again; absent when none was a row that can be sent. */
   readonly rerun: string | undefined
   /** The command that goes on; absent when there is nothing left or no way to go on. */
   readonly resume: string | undefined
@@ -127,7 +127,7 @@ export const make = (input: SummaryInput): Summary => {
     stoppedBy: report.outcome === "interrupted" ? input.stoppedBy : undefined,
     saveFile: input.saveFile,
     errorsFile: input.errorsFile,
-    rerun: report.failed > 0 ? input.rerun : undefined,
+    rerun: report.failed > report.invalid ? input.rerun : undefined,
     resume: report.outcome === "interrupted" ? input.resume : undefined
   }
 }

@@ -56,6 +56,12 @@ describe("summary", () => {
     for (const line of lines) assert.isAtMost(line.length, 80)
   })
 
+  it("recommends to send errors again only when there are rows among them", () => {
+    const report = { ...completed.report, failed: 3, invalid: 3, failures: { InvalidRow: 3 } }
+    assert.notInclude(text({ ...completed, report }).join(), "send errors again")
+    assert.include(text({ ...completed, report: { ...report, failed: 4 } }).join(), "send errors again")
+  })
+
   it("is short when all went well", () => {
     const lines = text({
       ...completed,
