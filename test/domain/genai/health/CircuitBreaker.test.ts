@@ -130,7 +130,8 @@ describe("the circuit breaker", () => {
           now += pick * 700
           breaker.tick(now)
         } else if (what === "send") {
-          if (breaker.allows && inflight.length < breaker.concurrency) {
+          // Only while closed does it leave that to its caller.
+          if (breaker.allows && (breaker.state !== "closed" || inflight.length < breaker.concurrency)) {
             if (isProbing)
               assert.isFalse(
                 inflight.some((send) => send.isProbe),
