@@ -155,7 +155,8 @@ export abstract class Call implements Dispatcher.DispatchHandler {
   /** Nothing was written yet when a connection that had been kept open broke: a new one may well do. */
   private resend(): void {
     if (this.isSettled) return
-    this.connection?.release()
+    // Not released: for the new one it would be one too many.
+    void this.connection?.destroy()
     this.dispatch(true)
   }
 

@@ -2,7 +2,12 @@ import { fork } from "node:child_process"
 import { once } from "node:events"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
+import type { Connection } from "../../../src/layers/transport/Connections.ts"
+import { Exchange } from "../../../src/layers/transport/UndiciCall.ts"
 import * as UndiciTransport from "../../../src/layers/transport/UndiciTransport.ts"
+import { WholeCall } from "../../../src/layers/transport/UndiciWholeCall.ts"
+import type { TransportError } from "../../../src/services/Transport.ts"
 import { conformance, request, send, type Traits } from "./conformance.ts"
 import { httpServer, tcpServer } from "./servers.ts"
 import { streamingConformance } from "./streaming.ts"
@@ -44,6 +49,32 @@ describe("UndiciTransport", () => {
       }).pipe(Effect.provide(UndiciTransport.layer))
     )
   }
+
+  it.live("destroys the connection that broke when its request is sent again, and keeps only the new one", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((_, response) => void response.end("ok"))
+      const exchange = new Exchange({ maxBodyBytes: 1_000, keepAliveMs: 4_000 })
+      yield* Effect.addFinalizer(() => Effect.promise(() => exchange.close()))
+      const used = new Set<Connection>()
+      for (let i = 1; i <= 5; i++) {
+        // The one that the request will be given, being the last that was put back.
+        const connection = exchange.connections.take(server.origin, false)!
+        used.add(connection)
+        connection.release()
+        assert.strictEqual((yield* sendOver(exchange, server.origin)).body, "ok")
+        yield* Effect.sleep(1)
+        for (const socket of server.open) socket.resetAndDestroy()
+      }
+      assert.strictEqual(server.accepted(), 5)
+      const kept = exchange.connections.take(server.origin, false)!
+      assert.strictEqual(used.size, 4, "all requests but the first were sent again, each over a new connection")
+      assert.deepStrictEqual(
+        Array.from(used, ({ client }) => client.destroyed),
+        [true, true, true, true]
+      )
+      assert.isFalse(used.has(kept) || used.has(exchange.connections.take(server.origin, false)!), "they are not kept")
+    })
+  )
 
   it.live("closes a connection that is not used any more", () =>
     Effect.gen(function* () {
@@ -117,6 +148,10 @@ describe("UndiciTransport", () => {
     60_000
   )
 })
+
+/** Sends a request over connections that the test can see. */
+const sendOver = (exchange: Exchange, origin: string): Effect.Effect<WireResponse, TransportError> =>
+  Effect.callback((resume) => new WholeCall(exchange, request(origin), resume, undefined).start())
 
 /** As many as this machine allows sockets for, up to 10,000. */
 const IN_FLIGHT = Math.min(10_000, openFilesLimit() - 500)
