@@ -30,6 +30,8 @@ export class UnitPacer {
   private readonly periodMs: number
   /** Units reserved by running events and used by ended ones within the period. */
   private counted = 0
+  /** Events that have started and not ended. */
+  private running = 0
   /** Ended events in the order of their ends, from `first` on. */
   private ended: Array<Ended> = []
   private first = 0
@@ -72,11 +74,13 @@ export class UnitPacer {
     this.last = now
     this.awaited = false
     this.counted += units
+    this.running++
     return { units }
   }
 
   /** The event has ended and took so many units. */
   settle(now: number, reservation: Reservation, actual: number): void {
+    this.running--
     this.counted += actual - reservation.units
     this.next += this.spacing(actual - reservation.units)
     this.ended.push({ units: actual, until: now + this.periodMs })
@@ -95,7 +99,8 @@ export class UnitPacer {
       left -= freed
       if (left <= room) return until - now
     }
-    return Number.POSITIVE_INFINITY
+    // With none running, no end of one would make anybody ask again: what is left over all ended ones is rounding.
+    return this.running > 0 ? Number.POSITIVE_INFINITY : this.ended[this.ended.length - 1]!.until - now
   }
 
   private expire(now: number): void {
@@ -103,6 +108,8 @@ export class UnitPacer {
       this.counted -= this.ended[this.first]!.units
       this.first++
     }
+    // Sums of fractions do not come back to 0 by themselves, and what is as large as the limit waits for just that.
+    if (this.running === 0 && this.first === this.ended.length) this.counted = 0
     // Amortised: what was read is dropped once it is the greater half.
     if (this.first > 1_024 && this.first * 2 > this.ended.length) {
       this.ended = this.ended.slice(this.first)

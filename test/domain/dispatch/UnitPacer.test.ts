@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { UnitPacer } from "../../../src/domain/dispatch/UnitPacer.ts"
+import { listsUpTo } from "../../support/RandomLists.ts"
 
 const LIMIT = 60_000
 const MINUTE = 60_000
@@ -113,6 +114,39 @@ describe("UnitPacer", () => {
     })
     const firstTenth = events.filter((event) => event.start < 6_000).reduce((sum, event) => sum + event.units, 0)
     assert.isAtMost(firstTenth, LIMIT / 10 + 1_000)
+  })
+
+  it.prop(
+    "gives every event its turn within finite time once none runs, however limits, shares and sizes are rounded",
+    {
+      limit: Between(1, 1_000_000),
+      processes: Between(1, 16),
+      usedAt: Schema.UndefinedOr(Between(0, 1_000_000)),
+      // Of what the pacer may use in a minute.
+      parts: Schema.Array(Schema.Literals([0, 1 / 3, 0.7, 1, 1.3, 16])).check(Schema.isMinLength(1))
+    },
+    ({ limit, processes, usedAt, parts }) => {
+      const share = limit / processes
+      const pacer = new UnitPacer(share, MINUTE, usedAt)
+      let now = usedAt ?? 0
+      for (const part of parts) {
+        const from = now
+        for (let wait = pacer.delay(now, share * part); wait > 0; wait = pacer.delay(now, share * part)) {
+          assert.isTrue(Number.isFinite(wait))
+          now += Math.ceil(wait)
+          assert.isAtMost(now - from, 20 * MINUTE)
+        }
+        const reservation = pacer.reserve(now, share * part)
+        now += 100
+        pacer.settle(now, reservation, share * part * 0.9)
+      }
+    },
+    { arbitrary: listsUpTo(20) }
+  )
+
+  it("lets an event larger than its share follow another one that has used the share", () => {
+    const pacer = new UnitPacer(50_000 / 3, MINUTE, 0)
+    assert.strictEqual(pacer.delay(MINUTE, 20_000), 0)
   })
 
   it("lets an event larger than the limit run alone instead of never", () => {
