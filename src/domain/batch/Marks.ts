@@ -43,6 +43,24 @@ export const inputOf = (line: JsonObject): JsonObject => {
   return row
 }
 
+/** A line that was no row. */
+export interface NoRow {
+  readonly error: string
+  readonly raw: string
+}
+
+/**
+ * What an earlier run said of a line that was no row, when this is what it left in its errors file; `undefined` for any other
+ * line. Where any object is a row our words about it would be sent otherwise.
+ */
+export const noRowOf = (line: JsonObject): NoRow | undefined => {
+  const marks = marksOf(line) ?? line
+  const { raw, reason } = marks
+  if (reason !== INVALID_ROW || typeof raw !== "string" || rowMark(marks) === undefined) return undefined
+  const error = isObject(line["error"]) ? line["error"]["message"] : line["error"]
+  return { raw, error: typeof error === "string" ? error : "the line was no row" }
+}
+
 /** Our marks for a row with an answer. */
 export const savedMarks = (row: Row, answer: GenAiAnswer): JsonObject => ({
   index: row.index,

@@ -7,7 +7,7 @@ import { openai } from "./formats/OpenAiBatch.ts"
 import { anyObject, own } from "./formats/Own.ts"
 import type { RowFormat } from "./formats/RowFormat.ts"
 import { type RawLine, ROW_LIMIT } from "./LineSplitter.ts"
-import { inputOf } from "./Marks.ts"
+import { inputOf, noRowOf } from "./Marks.ts"
 import { type Content, type FormatName, type InvalidRow, lineHash, type Row } from "./Row.ts"
 
 /** How rows are read. */
@@ -82,6 +82,8 @@ export class RowReader {
     }
     if (!isObject(json)) return invalid(`expected a JSON object, got ${shown(json)}`, text)
     const row = inputOf(json)
+    const was = noRowOf(json)
+    if (was !== undefined) return invalid(was.error, was.raw, this.formats[this.settled ?? "own"].nameOf(row))
     const name = this.formatOf(row)
     const format = this.formats[name]
     const content = readContent(row, text, format)

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { resultFormats } from "../../../src/domain/batch/ResultLine.ts"
 import { RowReader } from "../../../src/domain/batch/RowReader.ts"
 import type { Part } from "../../../src/domain/genai/GenAiRequest.ts"
 import { geminiText, line, openaiText, problemOf, readAll, readOne } from "./Fixtures.ts"
@@ -36,6 +37,22 @@ describe("the format of an input", () => {
     assert.strictEqual(reader.format, "openai")
     assert.strictEqual(reader.read(line('{"input":"x"}'))._tag, "InvalidRow")
   })
+})
+
+describe("a line of an errors file that was no row", () => {
+  it.each(["own", "openai", "gemini"] as const)(
+    "is none again, with its first text and fault, as %s writes it: also where any object is a row",
+    (format) => {
+      const [first] = readAll(["{bad"])
+      assert.strictEqual(first?._tag, "InvalidRow")
+      if (first?._tag !== "InvalidRow") return
+      const written = resultFormats[format].invalid(first)
+      for (const anyObject of [false, true]) {
+        const [again] = readAll([written], { anyObject })
+        assert.deepInclude(again, { _tag: "InvalidRow", error: first.error, raw: "{bad" })
+      }
+    }
+  )
 })
 
 describe("a row of our own", () => {
