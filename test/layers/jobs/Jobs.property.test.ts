@@ -112,6 +112,6 @@ describe("jobs under random cancels, failures, crashes and restarts", () => {
         }
         assert.strictEqual(ends.size, accepted.length)
       }),
-    { arbitrary: { runs: 40, ...listsUpTo(25) } }
+    { arbitrary: { runs: 40, ...listsUpTo(25) }, timeout: 120_000 }
   )
 })
