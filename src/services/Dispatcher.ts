@@ -29,9 +29,15 @@ export interface RateLimits {
 export interface UnitLimit<in Request, in Response, in Error> {
   /** Above 0. */
   readonly perMinute: number
-  /** Cheap: asked again while a job waits. */
+  /**
+   * A number, at least 0. Cheap: asked again while a job waits. One that throws, or is no such number, counts as 0: what is
+   * wrong with the request is for the handler to say.
+   */
   readonly estimate: (request: Request) => number
-  /** The count of an ended job; `undefined` when nobody knows: then the estimate stands. */
+  /**
+   * The count of an ended job, at least 0; `undefined` when nobody knows: then the estimate stands. So it does when this
+   * throws, or is no such number.
+   */
   readonly actual: (exit: Exit.Exit<Response, Error>, request: Request) => number | undefined
 }
 
@@ -211,7 +217,10 @@ export interface WorkerControl {
   readonly setOpen: (open: boolean, options?: CloseOptions) => Effect.Effect<void>
   /** Sets the most jobs in flight, from 1 to the worker's own `concurrency`. */
   readonly setConcurrency: (limit: number) => Effect.Effect<void>
-  /** Replaces the worker's limits. Counting starts anew. */
+  /**
+   * Replaces the worker's limits. A worker that has run jobs goes on at the new pace, as if it had used the new limits fully
+   * so far; jobs that have their turn already are counted by the old ones.
+   */
   readonly setLimits: (limits: RateLimits) => Effect.Effect<void>
 }
 

@@ -26,6 +26,9 @@ const WARM_UP_SLOWDOWN = 1.1
 /** Lateness of timers that is made up for, in milliseconds. More is a pause of the process and is lost. */
 const MAX_LAG_MS = 250
 
+/** Most times that are kept. A higher limit is kept in as many equal parts of its period as it takes, and so in the whole. */
+const MOST_RECENT = 65_536
+
 /** One rate limit. One writer; times are in milliseconds of any one monotonic clock. */
 export class Pacer {
   private readonly intervalMs: number
@@ -47,9 +50,11 @@ export class Pacer {
    */
   constructor(limit: number, periodMs: number, usedAt = Number.NEGATIVE_INFINITY) {
     this.intervalMs = (periodMs / limit) * (1 + HEADROOM)
-    const count = Math.max(1, Math.floor(limit))
+    const parts = Math.ceil(limit / MOST_RECENT)
+    const count = Math.max(1, Math.floor(limit / parts))
     this.windowMs = (periodMs / limit) * count
-    this.recent = Float64Array.from({ length: count }, (_, event) => usedAt - (count - 1 - event) * this.intervalMs)
+    this.recent = new Float64Array(count)
+    for (let event = 0; event < count; event++) this.recent[event] = usedAt - (count - 1 - event) * this.intervalMs
   }
 
   /** How long to wait at `now` until the next event may happen; 0 when it may happen now. */

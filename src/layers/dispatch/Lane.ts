@@ -266,8 +266,11 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
     this.listener.onChange(this.index)
   }
 
+  /** Replaces the limits; what has run may have used the new ones fully. */
   setLimits(limits: RateLimits): void {
-    this.limits = new LaneLimits(new Throttle(limits), this.shared, this.units, this.clock)
+    const hasRun = this.inflight + this.completed + this.errors + this.interrupted > 0
+    const throttle = new Throttle(limits, hasRun ? this.now() : undefined)
+    this.limits = new LaneLimits(throttle, this.shared, this.units, this.clock)
     this.isTimeless = this.limits.isUnlimited && this.latency === undefined
     this.changed.openUnsafe()
   }

@@ -26,6 +26,7 @@ export class HealthFleet {
     this.clock = clock
     this.deadlineMs = config.deadlineMs
     const watcher = {
+      processes: config.processes ?? 1,
       onDisabled: this.onDisabled,
       onEnabled: this.onEnabled,
       onCapacity: () => this.countSlots(),

@@ -6,6 +6,7 @@ import * as Latch from "effect/Latch"
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { Ticket } from "../../domain/genai/health/CircuitBreaker.ts"
 import { EndpointHealth, type HealthState } from "../../domain/genai/health/EndpointHealth.ts"
+import { LearnedLimit } from "../../domain/genai/health/LearnedLimit.ts"
 import { verdictOf } from "../../domain/genai/health/Verdict.ts"
 import type { ProviderFailure } from "../../domain/providers/Provider.ts"
 import * as RateLimitHeaders from "../../domain/providers/RateLimitHeaders.ts"
@@ -26,6 +27,8 @@ const NOT_LOOKED_AT: RateLimitHeaders.LimitStatus = { limit: undefined, remainin
 
 /** What the monitors of one client have in common. */
 export interface HealthWatcher {
+  /** How many processes send to the endpoints: each has its share of what an endpoint takes. */
+  readonly processes: number
   /** The endpoint has just been disabled. */
   readonly onDisabled: Effect.Effect<void>
   /** It is disabled no more, and is about to take requests. */
@@ -55,12 +58,12 @@ export class HealthMonitor {
   private isOpen = true
   private isOut = false
   private told: number
-  private requestsPerMinute: number | undefined = undefined
+  private toldRequestsPerMinute: number | undefined = undefined
   /** What was said last. */
   private said: HealthState = "up"
   private lastFailure: ProviderFailure | undefined = undefined
-  /** What the endpoint itself told; `undefined`: nothing, or nothing that was asked for. */
-  private learned: number | undefined = undefined
+  /** What the endpoint itself told, unless the user has said what its limit is. */
+  private readonly learned = new LearnedLimit()
   private isFlushing = false
   private readonly bound: ConcurrencyBound
   private isBoundSaid = false
@@ -211,10 +214,15 @@ export class HealthMonitor {
         this.told = health.concurrency
         steps.push(control.setConcurrency(this.told), this.sayBound)
       }
-      if (this.learned !== this.requestsPerMinute) {
-        this.requestsPerMinute = this.learned
+      const { requestsPerMinute } = this.learned
+      if (requestsPerMinute !== this.toldRequestsPerMinute) {
+        this.toldRequestsPerMinute = requestsPerMinute
         steps.push(control.setLimits(this.limits))
-        steps.push(Effect.logDebug(`endpoint "${this.name}" tells its limit: ${this.learned} requests per minute`))
+        steps.push(
+          Effect.logDebug(
+            `endpoint ${JSON.stringify(this.name)} tells its limit: ${requestsPerMinute} requests per minute`
+          )
+        )
       }
       if (!this.isKnown) steps.push(this.sayMissing)
       const isOpen = health.allows(now) || this.isFlushing
@@ -244,9 +252,11 @@ export class HealthMonitor {
     )
   }
 
-  /** The limits that the user has set, else those that the endpoint told. */
+  /** The limits that the user has set, else this process's share of those that the endpoint told. */
   private get limits(): RateLimits {
-    return this.learned === undefined ? this.endpoint.limits : { requestsPerMinute: this.learned }
+    const { requestsPerMinute } = this.learned
+    if (requestsPerMinute === undefined) return this.endpoint.limits
+    return { requestsPerMinute: requestsPerMinute / this.watcher.processes }
   }
 
   private now(): number {
@@ -283,9 +293,7 @@ export class HealthMonitor {
     if (spentForMs !== undefined && this.health.cool(nowMs + spentForMs, "rate limit headers"))
       this.changed.openUnsafe()
     const told = hasRequests ? undefined : RateLimitHeaders.requestsPerMinute(status)
-    if (told === undefined || told === this.learned) return
-    this.learned = told
-    this.changed.openUnsafe()
+    if (told !== undefined && this.learned.learn(told, nowMs)) this.changed.openUnsafe()
   }
 
   private say(state: HealthState, nowMs: number): Effect.Effect<void> {

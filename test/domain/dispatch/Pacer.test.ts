@@ -48,6 +48,27 @@ const most = (events: ReadonlyArray<number>, windowMs: number): number => {
 
 describe("Pacer", () => {
   it.prop(
+    "holds and uses limits that are too high for every event to be kept",
+    { limit: Between(60_000, 300_000), lateMs: Between(0, 100) },
+    ({ limit, lateMs }) => {
+      const events = drive(new Pacer(limit, 60_000), 150_000, () => lateMs)
+      assert.isAtMost(most(events, 60_000 - 1e-6), limit)
+      const later = events.filter((time) => time >= 60_000 && time < 120_000).length
+      assert.isAtLeast(later, limit * 0.98)
+    },
+    { arbitrary: { runs: 8 } }
+  )
+
+  it("has limits of any height", () => {
+    const pacer = new Pacer(1e12, 60_000)
+    for (let event = 0; event < 1_000; event++) {
+      assert.strictEqual(pacer.delay(event), 0)
+      pacer.take(event)
+      pacer.happened(event)
+    }
+  })
+
+  it.prop(
     "never lets any window hold more than the limit, however late its timers are",
     { limit: Between(0.3, 400), lateness: Schema.Array(Between(0, 1500)).check(Schema.isBetweenLength(1, 30)) },
     ({ limit, lateness }) => {

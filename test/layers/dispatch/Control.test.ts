@@ -419,11 +419,41 @@ describe("the delay of a limit", () => {
       yield* settle
       yield* dispatcher.control("a")!.setLimits({ requestsPerSecond: 1 })
       yield* settle
+      assert.isUndefined(waiting[0]!.pollUnsafe(), "the new limit may have been used so far")
+      yield* TestClock.adjust("1100 millis")
+      yield* settle
       assert.deepStrictEqual(waiting[0]!.pollUnsafe(), Exit.succeed(2))
       assert.isUndefined(waiting[1]!.pollUnsafe())
       yield* TestClock.adjust("2 seconds")
       yield* settle
       assert.deepStrictEqual(waiting[1]!.pollUnsafe(), Exit.succeed(3))
+    })
+  )
+
+  it.effect("holds however often it is replaced", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* limited({ requestsPerSecond: 10 })
+      const jobs = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, job) => job),
+        (job) => Effect.forkChild(dispatcher.submit(job))
+      )
+      for (let step = 0; step < 50; step++) {
+        yield* TestClock.adjust("110 millis")
+        yield* settle
+        yield* dispatcher.control("a")!.setLimits({ requestsPerSecond: step % 2 === 0 ? 10.5 : 10 })
+        yield* settle
+      }
+      const done = jobs.filter((job) => job.pollUnsafe() !== undefined).length
+      assert.isAtMost(done, 56, "5.5 s at 10 a second")
+      assert.isAtLeast(done, 40)
+    })
+  )
+
+  it.effect("begins at once at a worker that has run nothing", () =>
+    Effect.gen(function* () {
+      const dispatcher = yield* limited({})
+      yield* dispatcher.control("a")!.setLimits({ requestsPerMinute: 1 })
+      assert.strictEqual(yield* dispatcher.submit(1), 1)
     })
   )
 
