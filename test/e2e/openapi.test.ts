@@ -59,7 +59,12 @@ describe("the OpenAPI document", () => {
           "/v1beta/models/{model}:generateContent",
           "/v1/messages"
         ])
-        assert.sameMembers(Object.keys(document.components.securitySchemes), ["bearer", "apiKey"])
+        assert.sameMembers(Object.keys(document.components.securitySchemes), [
+          "bearer",
+          "apiKey",
+          "googleKey",
+          "googleQuery"
+        ])
 
         const { ApiError, JobsService, OpenAPI } = yield* generated(document)
         OpenAPI.BASE = url

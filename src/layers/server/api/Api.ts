@@ -53,9 +53,11 @@ const submit = HttpApiEndpoint.post("submit", "/submit", {
   error: [problem(413), problem(415), problem(422), problem(429), problem(502), problem(503), problem(504)]
 }).annotateMerge(OpenApi.annotations({ summary: "Waits for the answer" }))
 
-const getJob = HttpApiEndpoint.get("getJob", "/jobs/:id", { params: id, success: PublicJob }).annotateMerge(
-  OpenApi.annotations({ summary: "Where a job stands, with its answer once it has one" })
-)
+const getJob = HttpApiEndpoint.get("getJob", "/jobs/:id", {
+  params: id,
+  success: PublicJob,
+  error: problem(503)
+}).annotateMerge(OpenApi.annotations({ summary: "Where a job stands, with its answer once it has one" }))
 
 const listJobs = HttpApiEndpoint.get("listJobs", "/jobs", {
   query: {
@@ -65,23 +67,25 @@ const listJobs = HttpApiEndpoint.get("listJobs", "/jobs", {
     /** Only jobs accepted before this one. */
     before: Schema.optionalKey(Schema.String)
   },
-  success: Page
+  success: Page,
+  error: problem(503)
 }).annotateMerge(OpenApi.annotations({ summary: "Jobs, the latest first" }))
 
 const cancelJob = HttpApiEndpoint.delete("cancelJob", "/jobs/:id", {
   params: id,
   success: PublicJob,
-  error: problem(409)
+  error: [problem(409), problem(503)]
 }).annotateMerge(OpenApi.annotations({ summary: "Cancels a job, and aborts it at the endpoint" }))
 
 const followJob = HttpApiEndpoint.get("followJob", "/jobs/:id/events", {
   params: id,
-  success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" }))
+  success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
+  error: problem(503)
 }).annotateMerge(
   OpenApi.annotations({
     summary: "Follows a job to its end",
     description:
-      "Server-sent events: `status` (the job; the first and the last event), `text` ({text}: more of the answer) and `reset` (the answer starts anew)."
+      "Server-sent events: `status` (the job; the first and the last event), `text` ({text}: more of the answer), `reset` (the answer starts anew) and `error` (a problem: it cannot be followed further)."
   })
 )
 

@@ -11,8 +11,26 @@ interface Described {
   readonly operationId: string
   readonly summary: string
   readonly docs: string
+  /** The schemes by which the API key may come. */
+  readonly keys: ReadonlyArray<Scheme>
   readonly streams?: boolean
 }
+
+const securitySchemes = {
+  bearer: { type: "http", scheme: "bearer", description: "The API key" },
+  apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "The API key" },
+  googleKey: { type: "apiKey", in: "header", name: "x-goog-api-key", description: "The API key" },
+  googleQuery: { type: "apiKey", in: "query", name: "key", description: "The API key" }
+}
+type Scheme = keyof typeof securitySchemes
+
+/** Any of these; a service without API keys asks for none. */
+const anyOf = (keys: ReadonlyArray<Scheme>) => keys.map((key) => ({ [key]: [] }))
+
+const ANTHROPIC_KEYS = ["apiKey", "bearer"] as const
+const GEMINI_KEYS = ["googleKey", "googleQuery", "bearer"] as const
+/** Those of the control plane. */
+const OWN_KEYS = ["bearer", "apiKey"] as const
 
 const OPENAI = "https://platform.openai.com/docs/api-reference/chat/create"
 const GEMINI = "https://ai.google.dev/api/generate-content"
@@ -25,6 +43,7 @@ const described: ReadonlyArray<Described> = [
     operationId: "openai.createChatCompletion",
     summary: "OpenAI's chat completions, plain or streamed",
     docs: OPENAI,
+    keys: ["bearer"],
     streams: true
   },
   {
@@ -32,35 +51,40 @@ const described: ReadonlyArray<Described> = [
     path: "/v1/models",
     operationId: "openai.listModels",
     summary: "The models that clients can name, as OpenAI or Anthropic lists them",
-    docs: "https://platform.openai.com/docs/api-reference/models/list"
+    docs: "https://platform.openai.com/docs/api-reference/models/list",
+    keys: ["bearer"]
   },
   {
     method: "get",
     path: "/v1/models/{model}",
     operationId: "openai.getModel",
     summary: "One of them",
-    docs: "https://platform.openai.com/docs/api-reference/models/retrieve"
+    docs: "https://platform.openai.com/docs/api-reference/models/retrieve",
+    keys: ["bearer"]
   },
   {
     method: "get",
     path: "/v1beta/models",
     operationId: "gemini.listModels",
     summary: "The models that clients can name, as Gemini lists them",
-    docs: "https://ai.google.dev/api/models"
+    docs: "https://ai.google.dev/api/models",
+    keys: GEMINI_KEYS
   },
   {
     method: "get",
     path: "/v1beta/models/{model}",
     operationId: "gemini.getModel",
     summary: "One of them",
-    docs: "https://ai.google.dev/api/models"
+    docs: "https://ai.google.dev/api/models",
+    keys: GEMINI_KEYS
   },
   {
     method: "post",
     path: "/v1beta/models/{model}:generateContent",
     operationId: "gemini.generateContent",
     summary: "Gemini's generateContent",
-    docs: GEMINI
+    docs: GEMINI,
+    keys: GEMINI_KEYS
   },
   {
     method: "post",
@@ -68,6 +92,7 @@ const described: ReadonlyArray<Described> = [
     operationId: "gemini.streamGenerateContent",
     summary: "Gemini's streamGenerateContent; with ?alt=sse as server-sent events",
     docs: GEMINI,
+    keys: GEMINI_KEYS,
     streams: true
   },
   {
@@ -76,6 +101,7 @@ const described: ReadonlyArray<Described> = [
     operationId: "anthropic.createMessage",
     summary: "Anthropic's messages, plain or streamed",
     docs: ANTHROPIC,
+    keys: ANTHROPIC_KEYS,
     streams: true
   }
 ]
@@ -83,11 +109,11 @@ const described: ReadonlyArray<Described> = [
 /** Without `/v1` and `/v1alpha` for Gemini's, which are the same. */
 export const dialectPaths: ReadonlyArray<string> = [...new Set(described.map(({ path }) => path))]
 
-const operation = ({ docs, method, operationId, path, streams, summary }: Described) => ({
+const operation = ({ docs, keys, method, operationId, path, streams, summary }: Described) => ({
   operationId,
   summary,
   tags: ["Dialects"],
-  security,
+  security: anyOf(keys),
   externalDocs: { url: docs },
   parameters: path.includes("{model}")
     ? [{ name: "model", in: "path", required: true, schema: { type: "string" } }]
@@ -105,14 +131,6 @@ const operation = ({ docs, method, operationId, path, streams, summary }: Descri
   }
 })
 
-/** Any of these; a service without API keys asks for none. */
-const security = [{ bearer: [] }, { apiKey: [] }]
-
-const securitySchemes = {
-  bearer: { type: "http", scheme: "bearer", description: "The API key" },
-  apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "The API key" }
-}
-
 const isOpen = (path: string): boolean => path.startsWith("/health/")
 
 /** HttpApi writes a schema for each status of a problem; they are all the same. */
@@ -127,7 +145,7 @@ export const withDialects = (written: Record<string, unknown>): Record<string, u
     paths[path] = Object.fromEntries(
       Object.entries(operations).map(([method, operation]) => [
         method,
-        { ...operation, security: isOpen(path) ? [] : security }
+        { ...operation, security: anyOf(isOpen(path) ? [] : OWN_KEYS) }
       ])
     )
   }
