@@ -64,7 +64,11 @@ export type ActualUnits<Request, Response, Error> = (
   index: number
 ) => number | undefined
 
-/** Limits in units that are known only when a job has ended. */
+/**
+ * Limits in units that are known only when a job has ended.
+ *
+ * Counting is somebody else's code, called in the middle of a lane's step: what goes wrong in it must not break that off.
+ */
 export class UnitThrottle<Request, Response, Error> {
   private readonly limits: ReadonlyArray<{
     readonly limit: UnitLimit<Request, Response, Error>
@@ -77,18 +81,31 @@ export class UnitThrottle<Request, Response, Error> {
 
   delay(now: number, request: Request): number {
     let delay = 0
-    for (const { limit, pacer } of this.limits) delay = Math.max(delay, pacer.delay(now, limit.estimate(request)))
+    for (const { limit, pacer } of this.limits) delay = Math.max(delay, pacer.delay(now, estimateOf(limit, request)))
     return delay
   }
 
   reserve(now: number, request: Request): Reservations {
-    return this.limits.map(({ limit, pacer }) => pacer.reserve(now, limit.estimate(request)))
+    return this.limits.map(({ limit, pacer }) => pacer.reserve(now, estimateOf(limit, request)))
   }
 
   settle(now: number, reservations: Reservations, actual: ActualUnits<Request, Response, Error>): void {
     for (const [index, { limit, pacer }] of this.limits.entries()) {
       const reservation = reservations[index]!
-      pacer.settle(now, reservation, actual(limit, index) ?? reservation.units)
+      pacer.settle(now, reservation, unitsOf(() => actual(limit, index)) ?? reservation.units)
     }
+  }
+}
+
+/** A request that cannot be estimated is for the handler to refuse, in its own words. */
+const estimateOf = <Request>(limit: UnitLimit<Request, never, never>, request: Request): number =>
+  unitsOf(() => limit.estimate(request)) ?? 0
+
+const unitsOf = (count: () => number | undefined): number | undefined => {
+  try {
+    const units = count()
+    return units !== undefined && Number.isFinite(units) && units >= 0 ? units : undefined
+  } catch {
+    return undefined
   }
 }

@@ -1,6 +1,6 @@
 /** What limits give back, and to whom. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { make } from "../../../src/layers/dispatch/Dispatcher.ts"
 import { Gates, settle } from "./Gates.ts"
@@ -61,6 +61,52 @@ describe("a limit", () => {
         [0, 0],
         [1, 6_000]
       ])
+    })
+  )
+
+  const wrongs: ReadonlyArray<readonly [how: string, units: () => number]> = [
+    [
+      "throws",
+      () => {
+        throw new Error("cannot count")
+      }
+    ],
+    ["is no number", () => Number.NaN],
+    ["is below 0", () => -1_000],
+    ["is endless", () => Number.POSITIVE_INFINITY]
+  ]
+
+  /** Counts one unit for each job but job 1, which is among others in time and in the queue. */
+  const miscounted = (wrong: Partial<Record<"estimate" | "actual", () => number>>) =>
+    Effect.gen(function* () {
+      const { handler, starts } = timed(100)
+      const limit = {
+        perMinute: 600,
+        estimate: (job: number) => (job === 1 ? (wrong.estimate?.() ?? 1) : 1),
+        actual: (_: unknown, job: number) => (job === 1 ? (wrong.actual?.() ?? 1) : 1)
+      }
+      const dispatcher = yield* make({ workers: [{ name: "a", concurrency: 1, unitLimits: [limit], handler }] })
+      const jobs = yield* Effect.forEach([0, 1, 2, 3], (job) => Effect.forkChild(dispatcher.submit(job)))
+      yield* settle
+      for (let tick = 0; tick < 20; tick++) yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(
+        jobs.map((fiber) => fiber.pollUnsafe()),
+        jobs.map(() => Exit.void)
+      )
+      const { inflight, queue_len } = yield* dispatcher.metrics
+      assert.deepStrictEqual([inflight, queue_len], [0, 0])
+      return starts.map(([job, atMs]) => [job, atMs - starts[0]![1]])
+    })
+
+  it.effect.each(wrongs)("of units takes a job whose estimate %s for one of no units", ([, estimate]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* miscounted({ estimate }), yield* miscounted({ estimate: () => 0 }))
+    })
+  )
+
+  it.effect.each(wrongs)("of units keeps the estimate of a job whose count %s", ([, actual]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* miscounted({ actual }), yield* miscounted({}))
     })
   )
 
