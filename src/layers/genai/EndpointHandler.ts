@@ -8,7 +8,7 @@ import * as Json from "../../domain/providers/Json.ts"
 import type { Credential } from "../../domain/providers/Provider.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler, Turn } from "../../services/Dispatcher.ts"
-import type { TransportError } from "../../services/Transport.ts"
+import type { OnEnd, TransportError } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 import type { Endpoint, Send } from "./Endpoint.ts"
 
@@ -22,10 +22,14 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
     const send = begun.success
     return Effect.onExitPrimitive(
-      Effect.matchEffect(endpoint.transport.send(send.wire, turn), {
-        onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
-        onSuccess: (response) => decode(endpoint, call, send, response)
-      }),
+      // Suspended, so that a transport which throws here leaves the endpoint's books right, too.
+      Effect.matchEffect(
+        Effect.suspend(() => endpoint.transport.send(send.wire, turn)),
+        {
+          onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
+          onSuccess: (response) => decode(endpoint, call, send, response)
+        }
+      ),
       // Interrupted or died: a failure has been counted already.
       (exit) =>
         exit._tag === "Success" || exit.cause.reasons.some((reason) => reason._tag === "Fail")
@@ -41,6 +45,7 @@ export type Attempted = Exit.Exit<GenAiAnswer, AttemptFailed | NotSent>
 
 /**
  * Makes an attempt and calls back once, which may be at once. Gives what aborts it; then nothing is called back any more.
+ * Both hold even if the transport does not keep to its part of it.
  */
 export type DirectSend = (call: Call, turn: Turn, onEnd: (exit: Attempted) => void) => () => void
 
@@ -51,20 +56,30 @@ export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
   if (fixedCredential === undefined || start === undefined) return undefined
   return (call, turn, onEnd) => {
     let sent: Send | undefined
+    let isOver = false
     let notSent: Attempted
     try {
       const begun = endpoint.begin(call, fixedCredential.credential, "answer")
       if (Result.isSuccess(begun)) {
         const send = begun.success
         sent = send
-        const abort = start(send.wire, (exit) => onEnd(received(endpoint, call, send, exit)), turn)
+        const ended: OnEnd = (exit) => {
+          if (isOver) return
+          isOver = true
+          onEnd(received(endpoint, call, send, exit))
+        }
+        const abort = start(send.wire, ended, turn)
         return () => {
-          abort()
+          isOver = true
           endpoint.aborted(send)
+          abort()
         }
       }
       notSent = Exit.fail(begun.failure)
     } catch (defect) {
+      // It has been told how it ended, and whoever was told may have thrown this.
+      if (isOver) throw defect
+      isOver = true
       if (sent !== undefined) endpoint.aborted(sent)
       notSent = Exit.die(defect)
     }

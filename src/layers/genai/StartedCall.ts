@@ -70,9 +70,8 @@ export class StartedCall {
     } catch (defect) {
       // One that ended has told its caller, and the defect is the caller's.
       if (this.isEnded) throw defect
-      const exit = Exit.die(defect)
-      this.begun?.end(exit)
-      this.end(exit)
+      // A fiber goes on by itself.
+      if (this.fiber === undefined) this.fail(defect)
     }
     if (!this.isEnded) this.owner.deadlines.start(this.deadline)
   }
@@ -141,8 +140,19 @@ export class StartedCall {
   /** Ends the attempt that is under way without a fiber. */
   private drop(): void {
     if (this.isEnded) return
-    this.abort?.()
+    try {
+      this.abort?.()
+    } catch (defect) {
+      this.fail(defect)
+      return
+    }
     const exit = Exit.interrupt()
+    this.begun?.end(exit)
+    this.end(exit)
+  }
+
+  private fail(defect: unknown): void {
+    const exit = Exit.die(defect)
     this.begun?.end(exit)
     this.end(exit)
   }
