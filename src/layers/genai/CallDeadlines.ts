@@ -12,7 +12,7 @@ const LONGEST_SLEEP_MS = 10_000
 
 /** One deadline of one call; it is waited for between `start` and `stop`, or until it has passed. */
 export class CallDeadline {
-  /** Unix milliseconds. */
+  /** In milliseconds of the monotonic clock (`monotonicMs`). */
   readonly atMs: number
   readonly onPassed: () => void
   /** Its place in the heap; -1: it is not waited for. */
