@@ -110,11 +110,13 @@ export interface PoolOptions {
   readonly limitsUsed?: boolean | undefined
 }
 
+/** All that a dispatcher is made of. */
 export interface DispatcherOptions<Request, Response, Error> extends PoolOptions {
   /** At least one. */
   readonly workers: ReadonlyArray<WorkerOptions<Request, Response, Error>>
 }
 
+/** How one request is to be treated. */
 export interface SubmitOptions {
   /** The session that the request belongs to. Default: none. */
   readonly session?: string | undefined
@@ -131,6 +133,7 @@ export interface SubmitOptions {
   readonly onFull?: "wait" | "fail" | undefined
 }
 
+/** How a dispatcher comes to its end. */
 export interface DrainOptions {
   /** How long to wait for what is there. */
   readonly timeout: Duration.Input
@@ -215,7 +218,7 @@ export interface WorkerControl {
    * on. When all are closed, submits wait for the first that opens.
    */
   readonly setOpen: (open: boolean, options?: CloseOptions) => Effect.Effect<void>
-  /** Sets the most jobs in flight, from 1 to the worker's own `concurrency`. */
+  /** Sets the most jobs in flight, from 1 to the worker's own `concurrency`; what is beyond is taken for the nearest. */
   readonly setConcurrency: (limit: number) => Effect.Effect<void>
   /**
    * Replaces the worker's limits. A worker that has run jobs goes on at the new pace, as if it had used the new limits fully
@@ -224,6 +227,7 @@ export interface WorkerControl {
   readonly setLimits: (limits: RateLimits) => Effect.Effect<void>
 }
 
+/** Hands requests to workers, each with a queue, a concurrency limit and rate limits of its own. */
 export interface Dispatcher<in Request, out Response, out Error> {
   /**
    * Runs the request on one of the workers.
@@ -244,6 +248,7 @@ export interface Dispatcher<in Request, out Response, out Error> {
   readonly lease: (request: Request, options?: SubmitOptions) => Effect.Effect<Lease, DispatchError, Scope.Scope>
   /** The valves of a worker; `undefined` when there is none of that name. */
   readonly control: (worker: string) => WorkerControl | undefined
+  /** A snapshot. */
   readonly metrics: Effect.Effect<DispatcherMetrics>
   /** Whether a worker that is open has a free slot and nobody in its queue, who may have to wait for a limit. */
   readonly hasIdleSlot: () => boolean
