@@ -16,6 +16,7 @@ import type { DefectGuard } from "./DefectGuard.ts"
 import type { DialectHandler } from "./DialectHandler.ts"
 import { Exchange, type ExchangeWatcher } from "./Exchange.ts"
 import type { Exchanges } from "./Exchanges.ts"
+import { MALFORMED, malformedReply } from "./Malformed.ts"
 import { isDecodable, parseTarget } from "./RequestTarget.ts"
 import type { ServiceState } from "./ServiceState.ts"
 
@@ -93,8 +94,8 @@ export class Edge {
       socket.destroy()
       return true
     }
-    exchange.record.problem = MALFORMED.kind
-    exchange.reply({ ...problemReply(MALFORMED), status }, ["connection", "close"])
+    exchange.record.problem = MALFORMED
+    exchange.reply(malformedReply(status), ["connection", "close"])
     // What waits for the rest of the body waits in vain.
     exchange.interrupt()
     return true
@@ -214,12 +215,6 @@ const routeName = ({ dialect, route }: Place): RouteName => {
 
 const notFound = (path: string): Problem =>
   new Problem({ kind: "NotFound", code: "unknown_path", message: unknownPath(path) })
-
-const MALFORMED = new Problem({
-  kind: "InvalidRequest",
-  code: "malformed_request",
-  message: "The request is no HTTP, or did not come in time."
-})
 
 const foreignPage = new Problem({
   kind: "Forbidden",

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { listenFailure } from "../../domain/ListenFailure.ts"
 import { HttpServiceError } from "../../services/HttpService.ts"
+import { MAX_HEAD_BYTES, malformedReply } from "./Malformed.ts"
 
 /** Longer than clients and load balancers keep idle connections, so that none breaks under a request being sent. */
 const KEEP_ALIVE_MS = 75_000
@@ -16,8 +17,6 @@ const REQUEST_MS = 120_000
 
 /** How often slow requests are looked for. */
 const CHECK_MS = 2_000
-
-const MAX_HEADER_BYTES = 16_384
 
 /** Connections that the system holds until they are accepted: thousands of clients may come at once. */
 const BACKLOG = 4096
@@ -58,7 +57,7 @@ const open = (options: ListenerOptions) =>
       headersTimeout: timeouts?.headersMs ?? HEADERS_MS,
       requestTimeout: timeouts?.requestMs ?? REQUEST_MS,
       connectionsCheckingInterval: timeouts?.checkMs ?? CHECK_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: MAX_HEAD_BYTES,
       // A request without one is answered like any other that is wrong.
       requireHostHeader: false,
       noDelay: true
@@ -107,34 +106,11 @@ const statusOf = (code: string | undefined): number => {
   }
 }
 
-/** In ASCII. */
-const detailOf = (status: number): string => {
-  switch (status) {
-    case 405:
-      return "This service is no proxy: it takes no CONNECT."
-    case 408:
-      return "The request did not come in time."
-    case 413:
-      return "A chunk of the body has too long extensions."
-    case 431:
-      return `The request's first line and headers are longer than the ${MAX_HEADER_BYTES} bytes that this service takes.`
-    default:
-      return "What came is no request of HTTP/1.1, or one of a method that there is not."
-  }
-}
-
 /** There is no request to answer in its own format. */
 const sayAndClose = (socket: Duplex, status: number): void => {
-  const title = STATUS_CODES[status]
-  const body = JSON.stringify({
-    type: "about:blank",
-    title,
-    status,
-    detail: detailOf(status),
-    code: "malformed_request"
-  })
+  const { body, headers } = malformedReply(status)
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${headers["content-type"]}\r\n` +
       `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
     () => socket.destroy()
   )

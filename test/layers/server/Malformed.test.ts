@@ -233,7 +233,18 @@ describe("what is a proper request, if an unusual one", () => {
       const timeouts = { headersMs: 200, requestMs: 300, checkMs: 20 }
       const { port, service } = yield* start({}, { timeouts })
       assert.strictEqual(statusOf(yield* exchange(port, head)), 408)
-      assert.strictEqual(statusOf(yield* exchange(port, rawChat(body).slice(0, -5))), 408)
+      const slow = yield* exchange(port, rawChat(body).slice(0, -5))
+      assert.strictEqual(statusOf(slow), 408)
+      const { code, detail, status, title } = JSON.parse(slow.split("\r\n\r\n")[1] ?? "")
+      assert.deepStrictEqual(
+        { code, detail, status, title },
+        {
+          code: "malformed_request",
+          detail: "The request did not come in time.",
+          status: 408,
+          title: "Request Timeout"
+        }
+      )
       assert.strictEqual(yield* service.inflight, 0)
     })
   )
