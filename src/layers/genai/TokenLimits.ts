@@ -3,7 +3,7 @@ import type * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { GenAiAnswer, Usage } from "../../domain/genai/GenAiResponse.ts"
-import { TokenEstimator } from "../../domain/genai/TokenEstimate.ts"
+import { TokenEstimator, writtenBytes } from "../../domain/genai/TokenEstimate.ts"
 import type { UnitLimit } from "../../services/Dispatcher.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 
@@ -24,7 +24,7 @@ export interface TokenLimits {
  */
 export const makeTokenLimits = (endpoint: EndpointConfig): TokenLimits => {
   const { tokensPerMinute, inputTokensPerMinute, outputTokensPerMinute } = endpoint.limits
-  const estimator = new TokenEstimator(maxTokensOf(endpoint.parameters))
+  const estimator = new TokenEstimator(maxTokensOf(endpoint.parameters), writtenBytes(endpoint.parameters))
   const input = (call: Call) => estimator.inputTokens(call.size)
   const output = (call: Call) => estimator.outputTokens(call.request)
   const kinds = [
@@ -51,7 +51,8 @@ export const makeTokenLimits = (endpoint: EndpointConfig): TokenLimits => {
       }
     })),
     countsOf: (call, usage) => {
-      estimator.learn(call.size, usage)
+      // The size of a prompt costs something, and where nothing is limited nobody asks for it.
+      if (kinds.length > 0) estimator.learn(call.size, usage)
       return kinds.map(({ count }) => count(usage))
     }
   }

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import type { EndpointConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
@@ -50,4 +51,58 @@ describe("a limit of 60,000 tokens a minute", () => {
       assert.isAtLeast(used, 0.95 * 3 * LIMIT)
     })
   )
+
+  it.effect("does not hold long prompts up after a short one with tools", () =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport((_, __, { body }) => answer(body.includes("tools") ? 5_000 : 2_500))
+      yield* Effect.gen(function* () {
+        const client = yield* GenAiClient
+        const ask = (content: string, extra: Record<string, unknown>) =>
+          client.generate({ messages: [{ role: "user", content }], maxTokens: 100, extra })
+        const tools = [{ type: "function", function: { name: "f", description: "x".repeat(20_000) } }]
+        yield* ask("hi", { tools })
+        const long = yield* Effect.forEach(Array.from({ length: 5 }), () =>
+          Effect.forkChild(ask("word ".repeat(2_000), {}))
+        )
+        yield* TestClock.adjust("30 seconds")
+        assert.deepStrictEqual(
+          long.map((fiber) => fiber.pollUnsafe()?._tag),
+          long.map(() => "Success" as const)
+        )
+      }).pipe(Effect.provide(clientOf(transport, [endpoint({ name: "east", limits: { tokensPerMinute: LIMIT } })])))
+    })
+  )
+
+  it.effect("counts the tools of the endpoint's own parameters before they have been sent", () =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport(() => Effect.delay(answer(25_000), "5 seconds"))
+      const parameters = { tools: [{ type: "function", function: { name: "f", description: "x".repeat(100_000) } }] }
+      yield* Effect.gen(function* () {
+        const client = yield* GenAiClient
+        const messages = [{ role: "user" as const, content: "hi" }]
+        yield* Effect.forEach(Array.from({ length: 5 }), () =>
+          Effect.forkChild(client.generate({ messages, maxTokens: 100 }))
+        )
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(transport.sent.length, 1)
+      }).pipe(
+        Effect.provide(
+          clientOf(transport, [endpoint({ name: "east", parameters, limits: { inputTokensPerMinute: LIMIT } })])
+        )
+      )
+    })
+  )
 })
+
+const clientOf = (transport: FakeTransport, endpoints: ReadonlyArray<EndpointConfig>, processes = 1) =>
+  layer(config(endpoints, { processes })).pipe(Layer.provide(transport.layer))
+
+const answer = (promptTokens: number) =>
+  Effect.succeed({
+    status: 200,
+    headers: {},
+    body: JSON.stringify({
+      choices: [{ message: { content: "x" }, finish_reason: "stop" }],
+      usage: { prompt_tokens: promptTokens, completion_tokens: 100, total_tokens: promptTokens + 100 }
+    })
+  })
