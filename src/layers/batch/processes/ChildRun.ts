@@ -21,6 +21,7 @@ import * as ChildReader from "./ChildReader.ts"
 import { INPUT, type ParentMessage, SPOOL, type Start } from "./Messages.ts"
 import { ParentChannel } from "./ParentChannel.ts"
 import * as ResultCollector from "./ResultCollector.ts"
+import { SpentReports } from "./SpentReports.ts"
 import { readAt, SpoolWriter } from "./Spool.ts"
 
 /** How often the parent is told the endpoints' figures. */
@@ -41,9 +42,10 @@ export const childRun = Effect.gen(function* () {
   const config = SentConfig.decode(sent)
   // Without a limit of its own: the parent knows what the others have spent.
   const spending = new Spending({})
+  const reports = new SpentReports(upTo, (amounts) => parent.send({ _tag: "Spent", amounts }))
   if (Math.min(upTo.cost, upTo.tokens) < Number.POSITIVE_INFINITY) {
     spending.allow(upTo)
-    spending.onSpent = (amounts) => parent.send({ _tag: "Spent", amounts })
+    spending.onSpent = (amounts) => reports.spent(amounts)
   }
   const client = yield* DispatchedGenAiClient.make(config, { spending })
   const rows = new RowReader(BatchRuns.rowOptions(options))
@@ -61,6 +63,8 @@ export const childRun = Effect.gen(function* () {
   const collector = yield* ResultCollector.make({
     isBoundary: (number) => reader.isLast(number) && options.ordered,
     send: ({ errors, numbers, save }) => {
+      // First: once it knows these rows to be the last, the parent gives to others what this process has not spent.
+      reports.flush()
       const at = spool?.write([save, errors])
       const results = { _tag: "Results", numbers, tally: tally.counts } as const
       if (at === undefined) parent.send({ ...results, save, errors, spooled: undefined })
@@ -104,6 +108,7 @@ export const childRun = Effect.gen(function* () {
         spool?.free(message.upTo)
         break
       case "Allow":
+        reports.allow(message.upTo)
         spending.allow(message.upTo)
         break
       case "Exhaust":
@@ -118,9 +123,11 @@ export const childRun = Effect.gen(function* () {
         fork(Effect.andThen(pipeline.stop, pipeline.abandon))
     }
   }
-  const tellStats = Effect.map(client.stats, (endpoints) =>
+  const tellStats = Effect.map(client.stats, (endpoints) => {
+    // Not all that is spent belongs to results, and some of them wait long for others.
+    reports.flush()
     parent.send({ _tag: "Stats", endpoints: endpoints.map(countsOf), unsaid: unsaid.collected })
-  )
+  })
   yield* Effect.forkScoped(Effect.repeat(tellStats, Schedule.spaced(STATS_EVERY)))
   parent.send({ _tag: "Ready" })
   for (const message of early) onMessage(message)

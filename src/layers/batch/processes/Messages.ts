@@ -72,7 +72,7 @@ export type ChildMessage =
   | { readonly _tag: "Ready" }
   /** So many rows are begun, or wait for nothing but room. */
   | { readonly _tag: "Taken"; readonly rows: number }
-  /** What was spent so far: told at once, since results may have to wait for others. */
+  /** What was spent so far: before each of the results and figures, and between them as `SpentReports` says. */
   | { readonly _tag: "Spent"; readonly amounts: Amounts }
   | Results
   /** What the endpoints did for this process so far. */
