@@ -12,15 +12,15 @@ const NONE: ReadonlySet<string> = new Set()
 export class Call {
   readonly request: GenAiRequest
   readonly session: string | undefined
-  /** Of the clock, in milliseconds. */
+  /** Unix milliseconds. */
   readonly startedAt: number
   readonly deadlineMs: number
   private readonly endpointCount: number
   private promptSize: PromptSize | undefined = undefined
   /** Sends so far, over all endpoints. */
   attempts = 0
-  /** When it could be sent if there were room, of the clock in milliseconds; NaN once it has been. */
-  readyAt: number
+  /** When it could be sent if there were room, of `SteadyTime` in milliseconds; NaN once it has been. */
+  readyAt = Number.NaN
   /** Present when the caller is traced. */
   trace: AttemptTrace | undefined = undefined
   /** The endpoint that failed last: another one is preferred. */
@@ -53,15 +53,9 @@ export class Call {
     this.onFull = options?.onFull
     this.onSend = options?.onSend
     this.startedAt = startedAt
-    this.readyAt = startedAt
     this.deadlineMs = deadlineMs
     this.expiresAt = startedMonotonicMs + deadlineMs
     this.endpointCount = endpointCount
-  }
-
-  /** Unix milliseconds, to compare with what providers say; what ends the call is `expiresAt`. */
-  get deadlineAt(): number {
-    return this.startedAt + this.deadlineMs
   }
 
   /** The size of the prompt, for endpoints with token limits. */

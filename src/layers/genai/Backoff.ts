@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { RetryConfig } from "../../domain/config/DispatcherConfig.ts"
+import { monotonicMs } from "../dispatch/Throttle.ts"
 import type { AttemptFailed } from "./Attempt.ts"
 
 /**
@@ -28,6 +29,6 @@ export const backoff = (config: RetryConfig) =>
     }),
     Schedule.while(({ duration, input }) => {
       if (!input.isRetryable) return false
-      return Effect.map(Clock.currentTimeMillis, (now) => now + Duration.toMillis(duration) < input.call.deadlineAt)
+      return Effect.map(Clock.Clock, (clock) => monotonicMs(clock) + Duration.toMillis(duration) < input.call.expiresAt)
     })
   )

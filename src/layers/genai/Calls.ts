@@ -210,8 +210,18 @@ export class Calls {
 
   private call(request: GenAiRequest, options: GenerateOptions | undefined, caller: Pick<Caller, "cache">): Call {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
-    const now = this.clock.currentTimeMillisUnsafe()
-    const call = new Call(request, options, now, monotonicMs(this.clock), deadlineMs, this.config.endpoints.length)
+    const { time } = this.fleet
+    const readyAt = time.now()
+    const startedAt = time.wallOf(readyAt)
+    const call = new Call(
+      request,
+      options,
+      startedAt,
+      monotonicMs(this.clock),
+      deadlineMs,
+      this.config.endpoints.length
+    )
+    call.readyAt = readyAt
     call.trace = traceOf(caller, this.clock)
     return call
   }
@@ -267,7 +277,7 @@ export class Calls {
   /** Where the next attempt may go; why there is none, when no endpoint takes the call before its deadline. */
   private placeOf(call: Call): SubmitOptions | AttemptFailed {
     const { exclude } = call
-    const lost = this.fleet.isAvailableBefore(call.deadlineAt, exclude) ? undefined : this.whyLost(call)
+    const lost = this.fleet.isAvailableBefore(call.expiresAt, exclude) ? undefined : this.whyLost(call)
     if (lost !== undefined) return lost
     // What has been sent has been taken: it is not turned away any more.
     const onFull = call.attempts === 0 ? call.onFull : "wait"
@@ -287,7 +297,7 @@ export class Calls {
     for (const { attempts, call, fiber } of [...this.choosy]) {
       // Of those that have been sent meanwhile an answer may come.
       if (call.attempts > attempts) continue
-      if (this.fleet.isAvailableBefore(call.deadlineAt, call.exclude)) continue
+      if (this.fleet.isAvailableBefore(call.expiresAt, call.exclude)) continue
       call.lost = this.whyLost(call)
       if (call.lost !== undefined) fiber.interruptUnsafe()
     }
@@ -311,7 +321,7 @@ export class Calls {
         if (this.spending?.isHeld) yield* this.rest(Effect.raceFirst(this.spending.awaitAllowed, shutDown))
       } else {
         yield* this.rest(Effect.raceFirst(this.turnToRetry(failure, backoff(failure)), shutDown))
-        failure.call.readyAt = this.clock.currentTimeMillisUnsafe()
+        failure.call.readyAt = this.fleet.time.now()
       }
       const result = yield* Effect.result(attempt)
       if (Result.isSuccess(result)) return result.success

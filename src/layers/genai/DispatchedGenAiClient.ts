@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (
         transport,
         recorder: recorders[index]!,
         health: fleet.monitors[index]!,
-        hasHope: (call) => fleet.isAvailableBefore(call.deadlineAt, call.exclude),
+        hasHope: (call) => fleet.isAvailableBefore(call.expiresAt, call.exclude),
         clock,
         maxAttempts: config.maxAttempts
       })

@@ -39,7 +39,7 @@ export interface Send {
   readonly wire: WireRequest
   /** The one that it is sent with. */
   readonly credential: Credential
-  /** Wall-clock time, in milliseconds. */
+  /** By the time of the endpoint's health, in milliseconds. */
   readonly at: number
   readonly ticket: Ticket
   /** Present when the caller is traced. */
@@ -75,7 +75,7 @@ export class Endpoint {
     this.timeouts = endpoint.timeouts
   }
 
-  /** Wall-clock time, in milliseconds. */
+  /** Wall-clock time, in milliseconds: for times of day that a provider tells. */
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
   }
@@ -106,7 +106,7 @@ export class Endpoint {
     if (this.recorder.isHeld) return Result.fail(new NotSent({ endpoint: this.name }))
     const encoded = this.provider.encode(call.request, credential, mode)
     if (Result.isFailure(encoded)) return Result.fail(this.attemptFailed(call, encoded.failure))
-    const at = this.now()
+    const at = this.health.now()
     if (!this.health.allows(at)) return Result.fail(this.turnedAway(call))
     call.attempts++
     this.recorder.onSent(call.attempts === 1, at - call.readyAt)
@@ -125,7 +125,7 @@ export class Endpoint {
     headers: WireResponse["headers"],
     answer: { readonly model: string | undefined; readonly finishReason: string | undefined } | undefined
   ): void {
-    const now = this.now()
+    const now = this.health.now()
     send.span?.succeeded(usage, answer)
     this.recorder.onSuccess(usage, now - send.at)
     this.health.answered(send.ticket, send.at, now, headers)
@@ -159,7 +159,7 @@ export class Endpoint {
   /** Nothing was sent. It counts as an attempt all the same, so that the call comes to an end. */
   private withoutCredential(call: Call, { reason, message }: CredentialError): AttemptFailed {
     call.attempts++
-    this.health.failed(this.health.sent(), { reason, message }, this.now())
+    this.health.failed(this.health.sent(), { reason, message }, this.health.now())
     return this.attemptFailed(call, { reason, message })
   }
 

@@ -2,6 +2,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
+import { SteadyTime } from "../../domain/SteadyTime.ts"
 import { concurrencyBounds } from "./ConcurrencyBounds.ts"
 import { HealthMonitor } from "./HealthMonitor.ts"
 import { systemLimits } from "./SystemLimits.ts"
@@ -11,7 +12,8 @@ const NONE: ReadonlySet<string> = new Set()
 export class HealthFleet {
   /** In the order of the config. */
   readonly monitors: ReadonlyArray<HealthMonitor>
-  private readonly clock: Clock.Clock
+  /** What all that the endpoints' health is made of is measured by. */
+  readonly time: SteadyTime
   private readonly deadlineMs: number
   private underWay = 0
   private slots = 0
@@ -23,7 +25,7 @@ export class HealthFleet {
   onLoss: () => void = () => {}
 
   constructor(config: DispatcherConfig, clock: Clock.Clock) {
-    this.clock = clock
+    this.time = new SteadyTime(clock)
     this.deadlineMs = config.deadlineMs
     const watcher = {
       processes: config.processes ?? 1,
@@ -31,7 +33,7 @@ export class HealthFleet {
       onEnabled: this.onEnabled,
       onCapacity: () => this.countSlots(),
       hasOther: (monitor: HealthMonitor) => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = this.time.now()
         return this.monitors.some((other) => other !== monitor && other.mayServe(now))
       },
       onSend: () => {
@@ -43,13 +45,13 @@ export class HealthFleet {
       }
     }
     const bounds = concurrencyBounds(config.endpoints, systemLimits, config.processes)
-    this.monitors = config.endpoints.map((endpoint, i) => new HealthMonitor(endpoint, clock, watcher, bounds[i]!))
+    this.monitors = config.endpoints.map((endpoint, i) => new HealthMonitor(endpoint, this.time, watcher, bounds[i]!))
     this.countSlots()
   }
 
-  /** Whether one of the endpoints that are not excluded takes requests before that time (Unix milliseconds). */
+  /** Whether one of the endpoints that are not excluded takes requests before that time, which is one of `time`. */
   isAvailableBefore(timeMs: number, exclude: ReadonlySet<string>): boolean {
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = this.time.now()
     return this.monitors.some((monitor) => !exclude.has(monitor.name) && monitor.availableAtMs(now) < timeMs)
   }
 
@@ -85,7 +87,7 @@ export class HealthFleet {
     return Effect.suspend(() => {
       const isLost =
         this.monitors.every((monitor) => monitor.isDisabled) &&
-        !this.isAvailableBefore(this.clock.currentTimeMillisUnsafe() + this.deadlineMs, NONE)
+        !this.isAvailableBefore(this.time.now() + this.deadlineMs, NONE)
       this.onLoss()
       return isLost ? Effect.forEach(this.monitors, (monitor) => monitor.flush, { discard: true }) : Effect.void
     })

@@ -1,5 +1,4 @@
 /** Drives one endpoint's health: hears of every send, works the valves of its worker, and says what has changed. */
-import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -7,9 +6,10 @@ import type { EndpointConfig } from "../../domain/config/DispatcherConfig.ts"
 import type { Ticket } from "../../domain/genai/health/CircuitBreaker.ts"
 import { EndpointHealth, type HealthState } from "../../domain/genai/health/EndpointHealth.ts"
 import { LearnedLimit } from "../../domain/genai/health/LearnedLimit.ts"
-import { verdictOf } from "../../domain/genai/health/Verdict.ts"
+import { type Disabling, verdictOf } from "../../domain/genai/health/Verdict.ts"
 import type { ProviderFailure } from "../../domain/providers/Provider.ts"
 import * as RateLimitHeaders from "../../domain/providers/RateLimitHeaders.ts"
+import type { SteadyTime } from "../../domain/SteadyTime.ts"
 import type { RateLimits, WorkerControl } from "../../services/Dispatcher.ts"
 import type { ConcurrencyBound } from "./ConcurrencyBounds.ts"
 
@@ -46,11 +46,14 @@ export interface HealthWatcher {
 /**
  * Each `sent` is followed by exactly one `answered`, `failed` or `aborted`; these only take note, and `allows` knows at
  * once. The worker is told a moment later by the monitor's fiber, or sooner by `apply`.
+ *
+ * All times are those of `now`, so that nothing lasts longer or shorter because somebody sets the wall clock. Times of day
+ * that a provider tells are made durations when they are read.
  */
 export class HealthMonitor {
   readonly name: string
   private readonly endpoint: EndpointConfig
-  private readonly clock: Clock.Clock
+  private readonly time: SteadyTime
   private readonly health: EndpointHealth
   private readonly watcher: HealthWatcher
   private control: WorkerControl | undefined = undefined
@@ -73,14 +76,19 @@ export class HealthMonitor {
   /** Open while the worker is to be told something. */
   private readonly changed = Latch.makeUnsafe()
 
-  constructor(endpoint: EndpointConfig, clock: Clock.Clock, watcher: HealthWatcher, bound: ConcurrencyBound) {
+  constructor(endpoint: EndpointConfig, time: SteadyTime, watcher: HealthWatcher, bound: ConcurrencyBound) {
     this.name = endpoint.name
     this.endpoint = endpoint
-    this.clock = clock
+    this.time = time
     this.watcher = watcher
     this.bound = bound
     this.health = new EndpointHealth({ ...endpoint, concurrency: bound.concurrency })
     this.told = endpoint.concurrency
+  }
+
+  /** The time that all of its times are of, in milliseconds; all endpoints of a client have the same one. */
+  now(): number {
+    return this.time.now()
   }
 
   get state(): HealthState {
@@ -111,7 +119,7 @@ export class HealthMonitor {
     return this.isOpen ? this.told : 0
   }
 
-  /** When it takes requests again, in Unix milliseconds; 0 when it does now, infinite when nobody knows. */
+  /** When it takes requests again, by the time of `now`; 0 when it does now, infinite when nobody knows. */
   availableAtMs(nowMs: number): number {
     return this.health.availableAtMs(nowMs)
   }
@@ -139,7 +147,7 @@ export class HealthMonitor {
     this.watcher.onEnd()
     this.isKnown = true
     if (this.health.answered(ticket, sentAtMs, nowMs)) this.changed.openUnsafe()
-    const limits = RateLimitHeaders.read(headers, nowMs)
+    const limits = RateLimitHeaders.read(headers, this.time.wallOf(nowMs))
     if (limits !== undefined) this.learn(limits, nowMs)
   }
 
@@ -149,12 +157,16 @@ export class HealthMonitor {
   failed(ticket: Ticket, failure: ProviderFailure, sentAtMs: number, disables = true): void {
     this.watcher.onEnd()
     const now = this.now()
-    const { disable, ...verdict } = verdictOf(failure.reason, now)
+    const { disable, ...verdict } = verdictOf(failure.reason, this.time.wallOf(now))
     if (!this.isDisabled) this.lastFailure = failure
     const isNews = this.isMissing(failure)
     // Nothing tells of an outage that will pass; and pauses help nobody when there is nothing else to send to.
     const sign = isNews && !this.watcher.hasOther(this) ? "neutral" : verdict.sign
-    const whole = { ...verdict, sign, ...(disable !== undefined && disables ? { disable } : {}) }
+    const whole = {
+      ...verdict,
+      sign,
+      ...(disable !== undefined && disables ? { disable: this.steady(disable, now) } : {})
+    }
     if (this.health.failed(ticket, whole, sentAtMs, now) || (isNews && !this.isMissingSaid)) this.changed.openUnsafe()
   }
 
@@ -259,8 +271,9 @@ export class HealthMonitor {
     return { requestsPerMinute: requestsPerMinute / this.watcher.processes }
   }
 
-  private now(): number {
-    return this.clock.currentTimeMillisUnsafe()
+  /** The provider has told the time of day. */
+  private steady({ cause, untilMs }: Disabling, nowMs: number): Disabling {
+    return untilMs === undefined ? { cause } : { cause, untilMs: nowMs + (untilMs - this.time.wallOf(nowMs)) }
   }
 
   /** Whether it has never been reached so far: a wrong address, rather than an outage. */
@@ -304,7 +317,9 @@ export class HealthMonitor {
     const name = JSON.stringify(this.name)
     switch (state) {
       case "disabled":
-        return Effect.logError(`endpoint ${name} gets no more requests ${untilText(forMs, nowMs)}: ${what}`)
+        return Effect.logError(
+          `endpoint ${name} gets no more requests ${untilText(this.time.wallOf(nowMs + forMs))}: ${what}`
+        )
       case "open":
         return before === "recovering"
           ? Effect.logDebug(`endpoint ${name} still fails and rests for another ${lasting(forMs)}: ${what}`)
@@ -326,5 +341,5 @@ export class HealthMonitor {
 /** For people: tenths of a second are fine enough. */
 const lasting = (ms: number): string => Duration.format(Duration.millis(Math.ceil(ms / 100) * 100))
 
-const untilText = (forMs: number, nowMs: number): string =>
-  Number.isFinite(forMs) ? `until ${new Date(nowMs + forMs).toISOString()}` : "until the client is started anew"
+const untilText = (wallMs: number): string =>
+  Number.isFinite(wallMs) ? `until ${new Date(wallMs).toISOString()}` : "until the client is started anew"

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { DispatcherConfig } from "../../domain/config/DispatcherConfig.ts"
 import { RetryBudget } from "../../domain/genai/health/RetryBudget.ts"
+import { monotonicMs } from "../dispatch/Throttle.ts"
 
 /** New requests add to the budget at any moment, so it is looked at at least this often. */
 const LOOK_MS = 100
@@ -22,11 +23,7 @@ export class RetryGate {
   constructor(config: DispatcherConfig, clock: Clock.Clock) {
     const inflight = config.endpoints.reduce((sum, endpoint) => sum + endpoint.concurrency, 0)
     this.clock = clock
-    this.budget = new RetryBudget(
-      config.retryBudget,
-      Math.max(LEAST_BURST, inflight),
-      this.clock.currentTimeMillisUnsafe()
-    )
+    this.budget = new RetryBudget(config.retryBudget, Math.max(LEAST_BURST, inflight), this.now())
   }
 
   /** Counts a request that is sent for the first time. */
@@ -51,6 +48,6 @@ export class RetryGate {
   })
 
   private now(): number {
-    return this.clock.currentTimeMillisUnsafe()
+    return monotonicMs(this.clock)
   }
 }

@@ -1,6 +1,6 @@
 /**
  * All that is known of one endpoint's health, and what follows from it: may it be sent to, and how much at once. Pure:
- * time is passed in, as Unix milliseconds; whoever drives it does what it says.
+ * time is passed in, in milliseconds of one clock; whoever drives it does what it says.
  */
 import type { BreakerConfig } from "../../config/DispatcherConfig.ts"
 import type { HintSource } from "../GenAiError.ts"
