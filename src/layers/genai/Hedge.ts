@@ -36,7 +36,7 @@ export class Hedge {
 
   /**
    * Runs an attempt, and once its send has taken longer than usual a second one beside it. Gives the first success; fails
-   * when all that was begun has failed.
+   * when all that was sent has failed.
    */
   run<A, E>(
     call: Call,
@@ -60,8 +60,14 @@ export class Hedge {
             const exclude = new Set([...(place.exclude ?? []), first])
             if (!this.mayStart(call, exclude)) return Effect.never
             this.seconds++
-            running++
-            return Effect.catch(attempt({ ...place, exclude }), leave)
+            let isSent = false
+            call.onSent = () => {
+              call.onSent = undefined
+              isSent = true
+              running++
+            }
+            // As long as it waits for its turn, nothing can be left to it, nor is it missed.
+            return Effect.catch(attempt({ ...place, exclude }), (error) => (isSent ? leave(error) : Effect.never))
           })
         )
       )

@@ -343,6 +343,34 @@ describeBothWays("hedging", () => {
     )
   })
 
+  it.effect("leaves a failed request to no second send that still waits for its turn", () => {
+    let failures = 0
+    const transport = new FakeTransport((name, _, { body }) => {
+      if (body.includes("without end")) return after(600_000, ok())
+      if (body.includes("fails once") && failures++ === 0) return after(5_000, status(500))
+      return after(100, ok(name))
+    })
+    const narrow = endpoint({ name: "west", priority: 1, concurrency: 1, queueCapacity: 0 })
+    return withClient(
+      config([east, narrow], { hedge: { ...hedge, maxExtra: 1 }, retry: quick }),
+      transport,
+      Effect.fnUntraced(function* (client) {
+        const say = (content: string) => client.generate({ messages: [{ role: "user", content }] })
+        const warm = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 100 }), () => say("hi"), { concurrency: 4 })
+        )
+        yield* pass(4_000)
+        yield* Fiber.join(warm)
+        // It takes the only place of west, for long.
+        yield* Effect.forkChild(say("without end"))
+        yield* pass(1_000)
+        const run = yield* Effect.forkChild(say("fails once"))
+        yield* pass(6_000)
+        assert.strictEqual((yield* Fiber.join(run)).text, "east")
+      })
+    )
+  })
+
   it.effect("does not happen unless it is asked for", () => {
     const transport = new FakeTransport((_, send) => after(send > 100 ? 5_000 : 10, ok()))
     return withClient(
