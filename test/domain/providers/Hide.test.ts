@@ -1,0 +1,23 @@
+import { assert, describe, it } from "@effect/vitest"
+import { makeHide } from "../../../src/domain/providers/Text.ts"
+import { target } from "./conformance.ts"
+
+describe("a secret of an endpoint", () => {
+  const said = "Denied: team-key-of-search (team-key, team)."
+
+  it("is hidden whole when another one is a part of it, whichever comes first", () => {
+    for (const [first, second] of [
+      ["team-key", "team-key-of-search"],
+      ["team-key-of-search", "team-key"]
+    ] as const) {
+      const hide = makeHide(target("http://a.test", { headers: { "x-api-key": first, "x-auth": second } }))
+      assert.strictEqual(hide(said, undefined), "Denied: *** (***, team).")
+      assert.strictEqual(hide(said, "team"), "Denied: *** (***, ***).")
+    }
+  })
+
+  it("is hidden where the base URL holds it", () => {
+    const hide = makeHide(target("http://me:word@a.test/?api_key=query", {}))
+    assert.strictEqual(hide("me, word, query", undefined), "me, ***, ***")
+  })
+})
