@@ -2,17 +2,10 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import * as EndpointCredentials from "../../../src/layers/credentials/EndpointCredentials.ts"
 import { endpoint } from "../../support/Config.ts"
-import { makeServers } from "./GoogleServers.ts"
-
-const keyFileOf = Effect.fnUntraced(function* (content: string) {
-  const files = yield* FileSystem.FileSystem
-  const path = `${yield* files.makeTempDirectoryScoped()}/key.json`
-  yield* files.writeFileString(path, content)
-  return path
-})
+import { keyFileOf, makeServers } from "./GoogleServers.ts"
 
 describe("the credentials of an endpoint", () => {
   it.effect("are its key, whatever its kind, and nothing when it has none", () =>

@@ -1,7 +1,9 @@
 /** Stand-ins for the servers that Google's tokens come from, on loopback, and credentials that lead to them. */
 import { createVerify, generateKeyPairSync } from "node:crypto"
+import { writeFileSync } from "node:fs"
 import type { IncomingMessage } from "node:http"
 import { Effect } from "effect"
+import { temporaryFolder } from "../../support/TemporaryFolder.ts"
 import { httpServer, readBody } from "../transport/servers.ts"
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", {
@@ -9,6 +11,14 @@ const { privateKey, publicKey } = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
   publicKeyEncoding: { type: "spki", format: "pem" }
 })
+
+/** The path of a file with this content; gone with the scope. */
+export const keyFileOf = (content: string) =>
+  Effect.map(temporaryFolder, (folder) => {
+    const path = folder("key.json")
+    writeFileSync(path, content)
+    return path
+  })
 
 export const PRIVATE_KEY = privateKey
 export const ACCOUNT = "robot@p-1.iam.gserviceaccount.com"

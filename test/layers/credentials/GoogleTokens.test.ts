@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Redacted } from "effect"
 import { type GoogleTokenOptions, issue } from "../../../src/layers/credentials/GoogleTokens.ts"
-import { ACCOUNT, makeServers, PRIVATE_KEY } from "./GoogleServers.ts"
+import { ACCOUNT, keyFileOf, makeServers, PRIVATE_KEY } from "./GoogleServers.ts"
 
 const TARGET = "target@p-2.iam.gserviceaccount.com"
 const IAM = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"
@@ -25,13 +25,6 @@ const setEnvironment = (variables: Iterable<readonly [string, string | undefined
 beforeEach(() => setEnvironment(Object.entries(LIBRARY_VARIABLES)))
 afterEach(() => setEnvironment(before))
 
-const writeFile = Effect.fnUntraced(function* (content: string) {
-  const files = yield* FileSystem.FileSystem
-  const path = `${yield* files.makeTempDirectoryScoped()}/key.json`
-  yield* files.writeFileString(path, content)
-  return path
-})
-
 const tokenOf = (options: GoogleTokenOptions) =>
   Effect.map(issue({ environment: {}, ...options }), ({ token }) => Redacted.value(token))
 const failureOf = (options: GoogleTokenOptions) => Effect.flip(issue({ environment: {}, ...options }))
@@ -46,7 +39,7 @@ describe("tokens of Google", () => {
     "come from the token endpoint that a service account's key file names, for what its key has signed",
     Effect.gen(function* () {
       const servers = yield* makeServers
-      const keyFile = yield* writeFile(servers.key())
+      const keyFile = yield* keyFileOf(servers.key())
       const { token, expiresAtMs } = yield* issue({ keyFile, environment: {} })
       assert.strictEqual(Redacted.value(token), "key-1")
       assert.approximately(expiresAtMs, Date.now() + 3_600_000, 60_000)
@@ -62,7 +55,7 @@ describe("tokens of Google", () => {
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const servers = yield* makeServers
-      const keyFile = yield* writeFile(servers.key({ client_email: "old@p-1.iam.gserviceaccount.com" }))
+      const keyFile = yield* keyFileOf(servers.key({ client_email: "old@p-1.iam.gserviceaccount.com" }))
       assert.include((yield* failureOf({ keyFile })).message, "invalid_grant")
       yield* files.writeFileString(keyFile, servers.key())
       assert.strictEqual(yield* tokenOf({ keyFile }), "key-2")
@@ -74,9 +67,9 @@ describe("tokens of Google", () => {
     "come from the file in GOOGLE_APPLICATION_CREDENTIALS, unless another is named",
     Effect.gen(function* () {
       const [servers, others] = [yield* makeServers, yield* makeServers]
-      const environment = { GOOGLE_APPLICATION_CREDENTIALS: yield* writeFile(servers.key()) }
+      const environment = { GOOGLE_APPLICATION_CREDENTIALS: yield* keyFileOf(servers.key()) }
       assert.strictEqual(yield* tokenOf({ environment }), "key-1")
-      assert.strictEqual(yield* tokenOf({ environment, keyFile: yield* writeFile(others.key()) }), "key-1")
+      assert.strictEqual(yield* tokenOf({ environment, keyFile: yield* keyFileOf(others.key()) }), "key-1")
       assert.deepStrictEqual([servers.asked.length, others.asked.length], [1, 1])
     })
   )
@@ -87,7 +80,7 @@ describe("tokens of Google", () => {
       const servers = yield* makeServers
       servers.lifetimeS = 1800
       const options = {
-        keyFile: yield* writeFile(servers.key()),
+        keyFile: yield* keyFileOf(servers.key()),
         serviceAccount: TARGET,
         environment: { [IAM]: servers.url }
       }
@@ -135,7 +128,7 @@ describe("tokens of Google", () => {
     "cannot be had from a login that is not whole, and the error quotes nothing of it",
     Effect.gen(function* () {
       const login = JSON.stringify({ type: "authorized_user", client_id: "c", client_secret: "s3cret" })
-      const path = yield* writeFile(login)
+      const path = yield* keyFileOf(login)
       setEnvironment([["GOOGLE_APPLICATION_CREDENTIALS", path]])
       const { message, reason } = yield* failureOf({ environment: { GOOGLE_APPLICATION_CREDENTIALS: path } })
       assert.deepInclude(reason, { _tag: "Unauthorized", status: 401 })
@@ -161,7 +154,7 @@ describe("tokens of Google", () => {
         [servers.key({ token_uri: "nowhere" }), "lacks client_email, private_key or a good token_uri"],
         [servers.key({ private_key: "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n" }), "private key"]
       ] as const) {
-        const keyFile = yield* writeFile(content)
+        const keyFile = yield* keyFileOf(content)
         const { message, reason } = yield* failureOf({ keyFile })
         assert.deepInclude(reason, { _tag: "Unauthorized", status: 401, retry: "elsewhere" })
         assert.include(message, says)
@@ -177,7 +170,7 @@ describe("tokens of Google", () => {
     "are refused with what the server says, and what to do",
     Effect.gen(function* () {
       const servers = yield* makeServers
-      const keyFile = yield* writeFile(servers.key())
+      const keyFile = yield* keyFileOf(servers.key())
       const body = { error: "invalid_grant", error_description: "Invalid JWT Signature." }
       servers.instead.key.push({ status: 400, body })
       const { message, reason } = yield* failureOf({ keyFile })
@@ -200,7 +193,7 @@ describe("tokens of Google", () => {
         status: "PERMISSION_DENIED"
       }
       const options = {
-        keyFile: yield* writeFile(servers.key()),
+        keyFile: yield* keyFileOf(servers.key()),
         serviceAccount: TARGET,
         environment: { [IAM]: servers.url }
       }
@@ -216,7 +209,7 @@ describe("tokens of Google", () => {
     "may be had later when the server fails or cannot be reached",
     Effect.gen(function* () {
       const servers = yield* makeServers
-      const keyFile = yield* writeFile(servers.key())
+      const keyFile = yield* keyFileOf(servers.key())
       for (const [status, code] of [
         [503, "HTTP_503"],
         [500, "HTTP_500"],
@@ -229,7 +222,7 @@ describe("tokens of Google", () => {
       }
       assert.strictEqual(servers.asked.length, 3)
 
-      const nowhere = yield* writeFile(servers.key({ token_uri: "http://127.0.0.1:1/token" }))
+      const nowhere = yield* keyFileOf(servers.key({ token_uri: "http://127.0.0.1:1/token" }))
       const { message, reason } = yield* failureOf({ keyFile: nowhere })
       assert.deepInclude(reason, { _tag: "ConnectionFailed", code: "ECONNREFUSED" })
       assert.include(message, "cannot be reached (ECONNREFUSED)")
@@ -240,7 +233,7 @@ describe("tokens of Google", () => {
     "never show in an error what was sent to get them",
     Effect.gen(function* () {
       const servers = yield* makeServers
-      const keyFile = yield* writeFile(servers.key())
+      const keyFile = yield* keyFileOf(servers.key())
       for (const status of [400, 401, 503]) {
         servers.instead.key.push({ status, body: { error: "no" } })
         const error = yield* failureOf({ keyFile })

@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, FileSystem, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { EndpointConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import type { WireRequest } from "../../../src/domain/providers/Wire.ts"
@@ -8,7 +8,7 @@ import { YOUNG_MS } from "../../../src/layers/credentials/TokenCache.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
-import { makeServers } from "../credentials/GoogleServers.ts"
+import { keyFileOf, makeServers } from "../credentials/GoogleServers.ts"
 import { type Answer, FakeTransport, ok, status } from "./FakeTransport.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
@@ -27,9 +27,7 @@ const setUp = Effect.fnUntraced(function* (
   others: ReadonlyArray<EndpointConfig> = []
 ) {
   const servers = yield* makeServers
-  const files = yield* FileSystem.FileSystem
-  const keyFile = `${yield* files.makeTempDirectoryScoped()}/key.json`
-  yield* files.writeFileString(keyFile, servers.key())
+  const keyFile = yield* keyFileOf(servers.key())
   const transport = new FakeTransport(answer)
   const vertex = endpoint({ name: "vertex", kind: "vertex", keyFile })
   const settings = config([vertex, ...others], { retry: { baseMs: 1, factor: 1, capMs: 1 } })
