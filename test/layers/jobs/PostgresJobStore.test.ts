@@ -147,7 +147,11 @@ if (typeof server === "string") {
         const cases = [
           [url.replace(PASSWORD, wrong), "check user and password", false],
           [`${url}_missing`, "does not exist", false],
-          [url.replace(/:\d+\//, ":1/"), "127.0.0.1:1 cannot be reached, and the service does not start without it", true]
+          [
+            url.replace(/:\d+\//, ":1/"),
+            "127.0.0.1:1 cannot be reached, and the service does not start without it",
+            true
+          ]
         ] as const
         for (const [at, why, isTransient] of cases) {
           const error = yield* Effect.flip(open(at, "one"))
