@@ -1,8 +1,12 @@
 /**
  * Splits a configuration among processes that work on the same requests: each has an exact share of every limit, so that
  * together they never exceed one, and use all of it while all have work.
+ *
+ * A request that may take more tokens than a share has no place in one: where each may (the endpoint's own longest answer),
+ * the configuration cannot be split so, else the client refuses the request (`layers/genai/TokenLimits.ts`).
  */
 import * as Result from "effect/Result"
+import { maxTokensOf } from "../genai/TokenEstimate.ts"
 import type { ConfigProblem } from "./ConfigError.ts"
 import type { DispatcherConfig, EndpointConfig, EndpointLimits } from "./DispatcherConfig.ts"
 
@@ -11,6 +15,9 @@ const WHOLE = ["requestsPerSecond", "requestsPerMinute"] as const
 
 /** What holds for tokens, which come in thousands. */
 const TOKENS = ["tokensPerMinute", "inputTokensPerMinute", "outputTokensPerMinute"] as const
+
+/** Those that answers count in. */
+const ANSWERS = ["tokensPerMinute", "outputTokensPerMinute"] as const
 
 /** The configuration of each process, or what cannot be split so. Giving `processes` 1 changes nothing. */
 export const split = (
@@ -51,6 +58,29 @@ export const part = (total: number, index: number, of: number): number => {
   return index === 0 ? share + (total - whole) : share
 }
 
+/** With how many processes each has at least `least` of a limit, as advice. */
+export const fewerProcesses = (limit: number, least: number): string => {
+  const most = Math.max(1, Math.floor(limit / least))
+  return `--processes ${most}${most === 1 ? "" : " or fewer"}`
+}
+
+/** What cannot be shared since each answer may be larger than a share. */
+const answersTooLong = (
+  { limits, parameters }: EndpointConfig,
+  path: string,
+  processes: number
+): ReadonlyArray<ConfigProblem> => {
+  const longest = maxTokensOf(parameters)
+  if (longest === undefined) return []
+  return given(limits, ANSWERS).flatMap(([name, limit]) => {
+    if (longest <= limit / processes) return []
+    const message =
+      `${limit} shared by ${processes} processes is less for each than one answer of up to ${longest} tokens ` +
+      `(by the endpoint's parameters): use ${fewerProcesses(limit, longest)}, or shorter answers`
+    return [{ path: `${path}.limits.${name}`, message }]
+  })
+}
+
 const given = <Name extends keyof EndpointLimits>(limits: EndpointLimits, names: ReadonlyArray<Name>) =>
   names.flatMap((name) => {
     const limit = limits[name]
@@ -60,15 +90,15 @@ const given = <Name extends keyof EndpointLimits>(limits: EndpointLimits, names:
 const problemsOf = (config: DispatcherConfig, processes: number): ReadonlyArray<ConfigProblem> => {
   const tooFew = (path: string, total: number | undefined): ReadonlyArray<ConfigProblem> => {
     if (total === undefined || total >= processes) return []
-    const whole = Math.max(1, Math.floor(total))
-    const message = `${total} cannot be shared by ${processes} processes: use --processes ${whole}${whole === 1 ? "" : " or fewer"}`
+    const message = `${total} cannot be shared by ${processes} processes: use ${fewerProcesses(total, 1)}`
     return [{ path, message }]
   }
   return [
     ...tooFew("maxRequestsPerSecond", config.maxRequestsPerSecond),
-    ...config.endpoints.flatMap(({ concurrency, limits }, index) => [
-      ...tooFew(`endpoints[${index}].concurrency`, concurrency),
-      ...given(limits, WHOLE).flatMap(([name, limit]) => tooFew(`endpoints[${index}].limits.${name}`, limit))
+    ...config.endpoints.flatMap((endpoint, index) => [
+      ...tooFew(`endpoints[${index}].concurrency`, endpoint.concurrency),
+      ...given(endpoint.limits, WHOLE).flatMap(([name, limit]) => tooFew(`endpoints[${index}].limits.${name}`, limit)),
+      ...answersTooLong(endpoint, `endpoints[${index}]`, processes)
     ]),
     ...(config.affinity === undefined
       ? []

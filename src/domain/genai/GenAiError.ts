@@ -105,12 +105,12 @@ export class DeadlineExceeded extends Schema.TaggedClass<DeadlineExceeded>()("De
 
 /**
  * The client did not take the request: it is draining, or full and told not to wait, or its budget is spent, or the request
- * may use none of the endpoints.
+ * may use none of the endpoints, or it may take more tokens than this process may ever send to the endpoint (`TooLarge`).
  */
 export class Rejected extends Schema.TaggedClass<Rejected>()("Rejected", {
-  cause: Schema.Literals(["Draining", "QueueFull", "BudgetSpent", "NoEndpoint"])
+  cause: Schema.Literals(["Draining", "QueueFull", "BudgetSpent", "NoEndpoint", "TooLarge"])
 }) {
-  readonly retry: RetryAdvice = "never"
+  readonly retry: RetryAdvice = this.cause === "TooLarge" ? "elsewhere" : "never"
 }
 
 /** What happened; `_tag` says which, `retry` whether another try may help. */

@@ -163,3 +163,9 @@ export class TokenEstimator {
 
 const towards = (guess: number, actual: number): number =>
   actual > guess ? actual : guess + (actual - guess) * LEARNING
+
+/** The providers' names for the longest answer, in the endpoint's own parameters. */
+export const maxTokensOf = (parameters: Readonly<Record<string, unknown>>): number | undefined =>
+  ["max_completion_tokens", "max_tokens", "maxOutputTokens"]
+    .map((name) => parameters[name])
+    .find((value) => typeof value === "number")

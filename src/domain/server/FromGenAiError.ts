@@ -56,5 +56,6 @@ const REJECTED: Readonly<Record<Rejected["cause"], ProblemKind>> = {
   Draining: "Draining",
   QueueFull: "Overloaded",
   BudgetSpent: "Overloaded",
-  NoEndpoint: "UpstreamFailed"
+  NoEndpoint: "UpstreamFailed",
+  TooLarge: "TooLarge"
 }

@@ -42,6 +42,7 @@ export const make = Effect.fnUntraced(function* (
   const recorders = config.endpoints.map((endpoint) => new EndpointRecorder(endpoint, options.spending))
   const fleet = new HealthFleet(config, clock)
   const credentials = yield* Effect.forEach(config.endpoints, EndpointCredentials.make)
+  const tokenLimits = config.endpoints.map((endpoint) => makeTokenLimits(endpoint, config.processes))
   const endpoints = config.endpoints.map(
     (endpoint, index) =>
       new Endpoint({
@@ -52,10 +53,10 @@ export const make = Effect.fnUntraced(function* (
         health: fleet.monitors[index]!,
         hasHope: (call) => fleet.isAvailableBefore(call.expiresAt, call.exclude),
         clock,
-        maxAttempts: config.maxAttempts
+        maxAttempts: config.maxAttempts,
+        refusal: tokenLimits[index]!.refusal
       })
   )
-  const tokenLimits = config.endpoints.map(makeTokenLimits)
   const dispatcher = yield* makeDispatcher({
     policy: config.policy,
     limits: { requestsPerSecond: config.maxRequestsPerSecond },

@@ -21,6 +21,7 @@ import { AttemptFailed, type Call, NotSent } from "./Attempt.ts"
 import { type AttemptSpan, beginSpan } from "./AttemptSpan.ts"
 import type { EndpointRecorder } from "./EndpointRecorder.ts"
 import type { HealthMonitor } from "./HealthMonitor.ts"
+import type { TokenLimits } from "./TokenLimits.ts"
 
 export interface EndpointOptions {
   readonly endpoint: EndpointConfig
@@ -32,6 +33,8 @@ export interface EndpointOptions {
   readonly hasHope: (call: Call) => boolean
   readonly clock: Clock.Clock
   readonly maxAttempts: number
+  /** Why a call must not be sent here, if anything can be; `undefined`: nothing can. */
+  readonly refusal: TokenLimits["refusal"]
 }
 
 /** One request that is sent: what is known of it until its end. */
@@ -59,8 +62,10 @@ export class Endpoint {
   private readonly clock: Clock.Clock
   private readonly maxAttempts: number
   private readonly timeouts: EndpointConfig["timeouts"]
+  private readonly refusal: TokenLimits["refusal"]
 
-  constructor({ endpoint, credentials, transport, recorder, health, hasHope, clock, maxAttempts }: EndpointOptions) {
+  constructor(options: EndpointOptions) {
+    const { endpoint, credentials, transport, recorder, health, hasHope, clock, maxAttempts, refusal } = options
     this.name = endpoint.name
     this.kind = endpoint.kind
     this.provider = Providers.make(endpoint.kind, endpoint)
@@ -73,6 +78,7 @@ export class Endpoint {
     this.clock = clock
     this.maxAttempts = maxAttempts
     this.timeouts = endpoint.timeouts
+    this.refusal = refusal
   }
 
   /** Wall-clock time, in milliseconds: for times of day that a provider tells. */
@@ -104,6 +110,10 @@ export class Endpoint {
   begin(call: Call, credential: Credential, mode: EncodeMode): Result.Result<Send, AttemptFailed | NotSent> {
     if (this.recorder.overBudget) return Result.fail(this.attemptFailed(call, BUDGET_SPENT))
     if (this.recorder.isHeld) return Result.fail(new NotSent({ endpoint: this.name }))
+    const tooLarge = this.refusal?.(call)
+    if (tooLarge !== undefined) {
+      return Result.fail(this.attemptFailed(call, { reason: TOO_LARGE, message: tooLarge }))
+    }
     const encoded = this.provider.encode(call.request, credential, mode)
     if (Result.isFailure(encoded)) return Result.fail(this.attemptFailed(call, encoded.failure))
     const at = this.health.now()
@@ -195,6 +205,8 @@ const renewed = ({ message }: ProviderFailure): ProviderFailure => ({
   reason: new ServerError({ status: 401 }),
   message: `${message} (the access token is renewed)`
 })
+
+const TOO_LARGE = new Rejected({ cause: "TooLarge" })
 
 const BUDGET_SPENT: ProviderFailure = {
   reason: new Rejected({ cause: "BudgetSpent" }),

@@ -48,7 +48,8 @@ const REJECTIONS: Readonly<Record<Rejected["cause"], string>> = {
   Draining: "the client is shutting down and takes no new requests",
   QueueFull: "every queue is full",
   BudgetSpent: "the client's budget is spent",
-  NoEndpoint: "no endpoint is left that this request may use"
+  NoEndpoint: "no endpoint is left that this request may use",
+  TooLarge: "the request may take more tokens than this process may send"
 }
 
 /** The call's deadline has passed. */

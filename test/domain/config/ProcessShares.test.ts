@@ -118,6 +118,31 @@ describe("ProcessShares", () => {
     ])
   })
 
+  it("names every token limit of which a share is less than an answer may take", () => {
+    const limits = { tokensPerMinute: 60_000, inputTokensPerMinute: 1_000, outputTokensPerMinute: 8_000 }
+    const whole = config([
+      endpoint({ name: "east" }),
+      endpoint({ name: "west", limits, parameters: { max_tokens: 4_096 } })
+    ])
+    assert.deepStrictEqual(problemsOf(whole, 16), [
+      {
+        path: "endpoints[1].limits.tokensPerMinute",
+        message:
+          "60000 shared by 16 processes is less for each than one answer of up to 4096 tokens (by the endpoint's parameters): use --processes 14 or fewer, or shorter answers"
+      },
+      {
+        path: "endpoints[1].limits.outputTokensPerMinute",
+        message:
+          "8000 shared by 16 processes is less for each than one answer of up to 4096 tokens (by the endpoint's parameters): use --processes 1, or shorter answers"
+      }
+    ])
+    assert.deepStrictEqual(
+      problemsOf(whole, 14).map(({ path }) => path),
+      ["endpoints[1].limits.outputTokensPerMinute"]
+    )
+    assert.deepStrictEqual(sharesOf(whole, 1), [whole])
+  })
+
   it("does not split what has sessions", () => {
     const affinity = { ttlMs: 1000, sliding: false, capacity: 10, onUnavailable: "spill" } as const
     const [problem] = problemsOf(config([endpoint({ name: "east" })], { affinity }), 2)

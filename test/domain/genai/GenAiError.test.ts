@@ -34,7 +34,8 @@ describe("GenAiError", () => {
       [new NotFound({ status: 404 }), "elsewhere"],
       [new InvalidRequest({}), "never"],
       [new DeadlineExceeded({ deadlineMs: 1 }), "never"],
-      [new Rejected({ cause: "Draining" }), "never"]
+      [new Rejected({ cause: "Draining" }), "never"],
+      [new Rejected({ cause: "TooLarge" }), "elsewhere"]
     ]
     for (const [reason, retry] of advice) assert.strictEqual(reason.retry, retry, reason._tag)
   })

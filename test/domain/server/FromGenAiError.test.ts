@@ -42,7 +42,8 @@ describe("what a client is told of a request that got no answer", () => {
         [new Rejected({ cause: "QueueFull" }), 503, "Overloaded", "Rejected"],
         [new Rejected({ cause: "Draining" }), 503, "Draining", "Rejected"],
         [new Rejected({ cause: "BudgetSpent" }), 503, "Overloaded", "Rejected"],
-        [new Rejected({ cause: "NoEndpoint" }), 502, "UpstreamFailed", "Rejected"]
+        [new Rejected({ cause: "NoEndpoint" }), 502, "UpstreamFailed", "Rejected"],
+        [new Rejected({ cause: "TooLarge" }), 413, "TooLarge", "Rejected"]
       ]
     for (const [reason, status, kind, code, hint] of cases) {
       const problem = problemOf(reason)

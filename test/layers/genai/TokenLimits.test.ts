@@ -1,8 +1,9 @@
 /** Token limits over answers of unknown length, on a test clock. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { EndpointConfig } from "../../../src/domain/config/DispatcherConfig.ts"
+import type { GenAiRequest } from "../../../src/domain/genai/GenAiRequest.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
@@ -90,6 +91,101 @@ describe("a limit of 60,000 tokens a minute", () => {
           clientOf(transport, [endpoint({ name: "east", parameters, limits: { inputTokensPerMinute: LIMIT } })])
         )
       )
+    })
+  )
+})
+
+describe("the share of a token limit", () => {
+  const share = { ...endpoint({ name: "east" }), limits: { tokensPerMinute: 1_875 } }
+  const request = (maxTokens: number): GenAiRequest => ({ messages: [{ role: "user", content: "hi" }], maxTokens })
+
+  it.effect("never lets processes send more than the limit at once, however large requests may be", () =>
+    Effect.gen(function* () {
+      let tokens = 0
+      const transport = new FakeTransport((_, __, { body }) => {
+        tokens += 7 + (JSON.parse(body) as { max_tokens: number }).max_tokens
+        return Effect.never
+      })
+      for (let process = 0; process < 16; process++) {
+        yield* Effect.gen(function* () {
+          const client = yield* GenAiClient
+          for (const maxTokens of [5_000, 1_800, 5_000]) {
+            yield* Effect.forkChild(Effect.exit(client.generate(request(maxTokens))))
+          }
+          yield* TestClock.adjust("1 second")
+        }).pipe(Effect.provide(clientOf(transport, [share], 16)))
+      }
+      assert.strictEqual(transport.sent.length, 16)
+      assert.isAtMost(tokens, 16 * share.limits.tokensPerMinute)
+    })
+  )
+
+  it.effect.each([
+    ["generate", (client: GenAiClient["Service"]) => client.generate(request(5_000))],
+    ["stream", (client: GenAiClient["Service"]) => Stream.runDrain(client.stream(request(5_000)))]
+  ] as const)("refuses what may be larger, and says what to do about it: %s", ([, ask]) =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport(() => answer(1_000))
+      yield* Effect.gen(function* () {
+        const client = yield* GenAiClient
+        const asked = yield* Effect.forkChild(Effect.flip(Effect.asVoid(ask(client))))
+        yield* TestClock.adjust("1 second")
+        const error = yield* Fiber.join(asked)
+        assert.deepInclude(error.reason, { _tag: "Rejected", cause: "TooLarge" })
+        assert.deepStrictEqual(
+          [error.message, error.attempts],
+          [
+            'the request may take 5017 tokens, but tokensPerMinute is 30000, of which each of 16 processes has 1875: use --processes 5 or fewer (endpoint "east")',
+            0
+          ]
+        )
+        assert.deepStrictEqual(transport.sent, [])
+      }).pipe(Effect.provide(clientOf(transport, [share], 16)))
+    })
+  )
+
+  it.effect("leaves what may be larger to endpoints that have room for it", () =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport(() => answer(1_000))
+      yield* Effect.gen(function* () {
+        const client = yield* GenAiClient
+        const asked = yield* Effect.forEach(Array.from({ length: 4 }), () =>
+          Effect.forkChild(client.generate(request(5_000)))
+        )
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(
+          (yield* Effect.forEach(asked, Fiber.join)).map((answer) => answer.endpoint),
+          ["west", "west", "west", "west"]
+        )
+      }).pipe(Effect.provide(clientOf(transport, [share, endpoint({ name: "west" })], 16)))
+    })
+  )
+
+  it.effect("does not stop those that come after an answer that was larger than anybody thought", () =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport((_, send) => answer(send === 1 ? 4_000 : 100))
+      yield* Effect.gen(function* () {
+        const client = yield* GenAiClient
+        for (let minute = 0; minute < 3; minute++) {
+          yield* Effect.forkChild(client.generate(request(500)))
+          yield* TestClock.adjust("4 minutes")
+        }
+        assert.strictEqual(transport.sent.length, 3)
+      }).pipe(Effect.provide(clientOf(transport, [share], 16)))
+    })
+  )
+
+  it.effect("is of the whole limit where there is one process: what may be larger goes alone", () =>
+    Effect.gen(function* () {
+      const transport = new FakeTransport(() => answer(1_000))
+      yield* Effect.gen(function* () {
+        const client = yield* GenAiClient
+        for (let call = 0; call < 2; call++) yield* Effect.forkChild(client.generate(request(5_000)))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(transport.sent.length, 1)
+        yield* TestClock.adjust("4 minutes")
+        assert.strictEqual(transport.sent.length, 2)
+      }).pipe(Effect.provide(clientOf(transport, [share])))
     })
   )
 })
