@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
+import { isAlive } from "../layers/batch/processes/Harness.ts"
 import { assertExactlyOnce, readLines, rows } from "../support/Accounts.ts"
 import { run, type Started, start } from "../support/Cli.ts"
 import { temporaryFolder } from "../support/TemporaryFolder.ts"
@@ -23,15 +24,6 @@ const childrenOf = ({ child }: Started): ReadonlyArray<{ readonly pid: number; r
     .split("\n")
     .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
     .flatMap((found) => (found?.[2] === String(child.pid) ? [{ pid: Number(found[1]), command: found[3]! }] : []))
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** As a terminal does it: to every process of the group that is there. */
 const interrupt = (started: Started): void => {

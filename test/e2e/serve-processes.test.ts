@@ -8,6 +8,7 @@ import { vi } from "vitest"
 import { hashKey } from "../../src/domain/server/KeyRing.ts"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
+import { isAlive } from "../layers/batch/processes/Harness.ts"
 import { run } from "../support/Cli.ts"
 import { parse, valueOf } from "../support/PrometheusParser.ts"
 import { type Running, startService, until } from "../support/Service.ts"
@@ -29,15 +30,6 @@ const serve = Effect.fnUntraced(function* (
 /** The processes that a process has started. */
 const childrenOf = (pid: number): ReadonlyArray<number> =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 const gone = (pids: ReadonlyArray<number>) => until(Effect.sync(() => !pids.some(isAlive)))
 
@@ -143,6 +135,7 @@ describe("a process that is killed", () => {
       const sandbox = yield* SandboxServer.make({})
       const service = yield* serve(sandbox, 2)
       const before = childrenOf(service.pid)
+      assert.lengthOf(before, 2)
       for (const pid of before) process.kill(pid, "SIGKILL")
       yield* gone(before)
       const isBack = Effect.map(Effect.exit(chat(service)), (exit) => Exit.isSuccess(exit) && exit.value.status === 200)
@@ -229,7 +222,8 @@ describe("limits", () => {
         assert.deepStrictEqual(processes?.toSorted(), ["0", "1", "2"])
       }
 
-      const [stopped = 0] = childrenOf(service.pid)
+      const [stopped] = childrenOf(service.pid)
+      assert.isDefined(stopped)
       process.kill(stopped, "SIGKILL")
       yield* gone([stopped])
       yield* until(Effect.sync(() => childrenOf(service.pid).length === 3))
@@ -252,7 +246,8 @@ describe("a process that does not answer", () => {
       const service = yield* serve(sandbox, 2)
       yield* times(10, chat(service))
       yield* request(`${service.url}/metrics`)
-      const [hanging = 0] = childrenOf(service.pid)
+      const [hanging] = childrenOf(service.pid)
+      assert.isDefined(hanging)
       process.kill(hanging, "SIGSTOP")
       // The one that hangs may be given a connection before that is noticed; it answers when it goes on.
       const asked = yield* Effect.forkChild(times(3, request(`${service.url}/metrics`)))
@@ -273,6 +268,7 @@ describe("the end", () => {
       const sandbox = yield* SandboxServer.make({ latency: "fixed:3s" })
       const service = yield* serve(sandbox, 3)
       const children = childrenOf(service.pid)
+      assert.lengthOf(children, 3)
       const asking = yield* Effect.forkChild(times(9, chat(service)))
       yield* inflight(sandbox, 9)
       for (const pid of [service.pid, ...children]) process.kill(pid, "SIGTERM")
@@ -290,6 +286,7 @@ describe("the end", () => {
       const sandbox = yield* SandboxServer.make({ failures: "stall=1" })
       const service = yield* serve(sandbox, 2)
       const children = childrenOf(service.pid)
+      assert.lengthOf(children, 2)
       const asking = yield* Effect.forkChild(times(4, Effect.exit(chat(service))))
       yield* inflight(sandbox, 4)
       // Signals that follow each other closely are one that came on two ways: so, again until it counts.
@@ -308,6 +305,7 @@ describe("the end", () => {
       const sandbox = yield* SandboxServer.make({ failures: "stall=1" })
       const service = yield* serve(sandbox, 2)
       const children = childrenOf(service.pid)
+      assert.lengthOf(children, 2)
       const asking = yield* Effect.forkChild(times(4, Effect.exit(chat(service))))
       yield* inflight(sandbox, 4)
       service.child.kill("SIGKILL")
