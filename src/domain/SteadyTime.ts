@@ -10,10 +10,11 @@ export interface Clocks {
 /**
  * The time to measure durations by: it goes on as ever when somebody sets the wall clock, and never goes back.
  *
- * Its times are those of the monotonic clock in whole milliseconds. A look costs a look at the wall clock and a few nanoseconds;
- * one at the monotonic clock, which is a `bigint`, would cost two to six times as much. So that is asked once a second at
- * most: in between the wall clock tells how much time has passed since, unless it went back. A step of the wall clock is
- * seen at the next look when it is longer than a second, and what a shorter one makes wrong is right again a second later.
+ * Its times are those of the monotonic clock in whole milliseconds, one or two of which they may be off. A look costs little
+ * more than one at the wall clock; at the monotonic clock, which is a `bigint`, it would cost two to six times as much. So
+ * that is asked once a second at most: in between the wall clock tells how much time has passed since, unless it went back.
+ * A step of the wall clock is seen at the next look when it is longer than a second, and what a shorter one makes wrong is
+ * right again a second later.
  *
  * **Gotchas**
  *
