@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { ConnectionFailed } from "../../domain/genai/GenAiError.ts"
+import { SteadyTime } from "../../domain/SteadyTime.ts"
 import { CredentialError, type RenewedCredential } from "../../services/Credentials.ts"
 
 /** A token and when it ends. */
@@ -55,14 +56,17 @@ interface Kept {
   readonly value: string
   /** What `get` gives, made once. */
   readonly ready: Effect.Effect<string>
+  /** When it came, by the steady time and in Unix milliseconds. */
   readonly receivedAt: number
-  readonly renewAt: number
-  readonly usableUntil: number
+  readonly receivedWallMs: number
+  /** The ages at which it is renewed, and not used any more. */
+  readonly renewMs: number
+  readonly usableMs: number
 }
 
 class TokenCache {
   private readonly renewal: Effect.Effect<AccessToken, CredentialError>
-  private readonly clock: Clock.Clock
+  private readonly time: SteadyTime
   private readonly scope: Scope.Scope
   private kept: Kept | undefined = undefined
   /** Present while a renewal runs. */
@@ -75,21 +79,22 @@ class TokenCache {
       times: TRIES - 1,
       while: ({ reason }) => reason._tag === "ConnectionFailed"
     })
-    this.clock = clock
+    this.time = new SteadyTime(clock)
     this.scope = scope
   }
 
   readonly get: Effect.Effect<string, CredentialError> = Effect.suspend(() => {
-    const now = this.clock.currentTimeMillisUnsafe()
     const { kept } = this
-    if (kept === undefined || now >= kept.usableUntil) return Effect.flatten(this.renew)
-    return now < kept.renewAt ? kept.ready : Effect.andThen(this.renew, kept.ready)
+    if (kept === undefined) return Effect.flatten(this.renew)
+    const ageMs = this.ageOf(kept)
+    if (ageMs >= kept.usableMs) return Effect.flatten(this.renew)
+    return ageMs < kept.renewMs ? kept.ready : Effect.andThen(this.renew, kept.ready)
   })
 
   refused(credential: string): boolean {
     const { kept } = this
     if (kept === undefined || kept.value !== credential) return true
-    if (this.clock.currentTimeMillisUnsafe() - kept.receivedAt < YOUNG_MS) return false
+    if (this.ageOf(kept) < YOUNG_MS) return false
     this.kept = undefined
     return true
   }
@@ -102,7 +107,7 @@ class TokenCache {
     Effect.suspend(() => {
       if (this.pending !== undefined) return Effect.succeed(Deferred.await(this.pending))
       const { failure } = this
-      if (failure !== undefined && this.clock.currentTimeMillisUnsafe() < failure.until) {
+      if (failure !== undefined && this.time.now() < failure.until) {
         return Effect.succeed(Effect.fail(failure.error))
       }
       const pending = Deferred.makeUnsafe<string, CredentialError>()
@@ -126,22 +131,33 @@ class TokenCache {
   }
 
   private keep({ token, expiresAtMs }: AccessToken): string {
-    const now = this.clock.currentTimeMillisUnsafe()
-    const left = Math.max(0, expiresAtMs - now)
+    const now = this.time.now()
+    const wallMs = this.time.wallOf(now)
+    const left = Math.max(0, expiresAtMs - wallMs)
     const value = Redacted.value(token)
     this.failure = undefined
     this.kept = {
       value,
       ready: Effect.succeed(value),
       receivedAt: now,
-      renewAt: expiresAtMs - Math.min(RENEW_MS, left / 2),
-      usableUntil: expiresAtMs - Math.min(SPARE_MS, left / 4)
+      receivedWallMs: wallMs,
+      renewMs: left - Math.min(RENEW_MS, left / 2),
+      usableMs: left - Math.min(SPARE_MS, left / 4)
     }
     return value
   }
 
+  /**
+   * The longer of what the two clocks say: the steady time may stand still while the machine is suspended, the wall clock may
+   * be set back. A token that is renewed too early since it was set forward costs one renewal; one that is used past its end, requests.
+   */
+  private ageOf({ receivedAt, receivedWallMs }: Kept): number {
+    const now = this.time.now()
+    return Math.max(now - receivedAt, this.time.wallOf(now) - receivedWallMs)
+  }
+
   private remember(error: CredentialError): void {
-    this.failure = { error, until: this.clock.currentTimeMillisUnsafe() + FAILURE_MS[error.reason._tag] }
+    this.failure = { error, until: this.time.now() + FAILURE_MS[error.reason._tag] }
   }
 }
 

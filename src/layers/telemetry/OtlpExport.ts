@@ -21,6 +21,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Tracer } from "effect/Tracer"
 import type { TelemetryConfig } from "../../domain/config/ServerConfig.ts"
+import { SteadyTime } from "../../domain/SteadyTime.ts"
 
 /** An export is given up after so long. */
 const EXPORT_MS = 10_000
@@ -77,7 +78,7 @@ const optionsOf = (config: Configured, path: string) => {
 class Line {
   private readonly what: string
   private readonly host: string
-  private readonly clock: Clock.Clock
+  private readonly time: SteadyTime
   private exports = 0
   private failedAtMs = Number.NEGATIVE_INFINITY
   private isFailing = false
@@ -85,11 +86,11 @@ class Line {
   constructor(what: string, host: string, clock: Clock.Clock) {
     this.what = what
     this.host = host
-    this.clock = clock
+    this.time = new SteadyTime(clock)
   }
 
   get isReady(): boolean {
-    return this.exports < MOST_EXPORTS && this.clock.currentTimeMillisUnsafe() >= this.failedAtMs + REST_MS
+    return this.exports < MOST_EXPORTS && this.time.now() >= this.failedAtMs + REST_MS
   }
 
   get layer(): Layer.Layer<HttpClient.HttpClient | OtlpExporter.Flusher | OtlpSerialization.OtlpSerialization> {
@@ -138,7 +139,7 @@ class Line {
   })
 
   private failed(why: string): Effect.Effect<void> {
-    this.failedAtMs = this.clock.currentTimeMillisUnsafe()
+    this.failedAtMs = this.time.now()
     if (this.isFailing) return Effect.void
     this.isFailing = true
     return Effect.logWarning(

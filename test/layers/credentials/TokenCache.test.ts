@@ -5,6 +5,7 @@ import { ConnectionFailed, Unauthorized } from "../../../src/domain/genai/GenAiE
 import * as TokenCache from "../../../src/layers/credentials/TokenCache.ts"
 import { CredentialError } from "../../../src/services/Credentials.ts"
 import { listsUpTo } from "../../support/RandomLists.ts"
+import { withSettableClock } from "../../support/SettableClock.ts"
 import { settle } from "../dispatch/Gates.ts"
 
 const HOUR = 3_600_000
@@ -116,6 +117,35 @@ describe("the token cache", () => {
       yield* TestClock.adjust(HOUR - TokenCache.SPARE_MS)
       assert.strictEqual(yield* get, "token-2")
     })
+  )
+
+  it.effect("uses no token past its end when the wall clock is set back", () =>
+    withSettableClock((set) =>
+      Effect.gen(function* () {
+        const { get } = yield* withCache()
+        yield* get
+        set(-HOUR)
+        yield* TestClock.adjust(HOUR - TokenCache.SPARE_MS - 1)
+        assert.strictEqual(yield* get, "token-1")
+        yield* settle
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* get, "token-2")
+      })
+    )
+  )
+
+  it.effect("uses none past its end after the machine was suspended, when only the wall clock has gone on", () =>
+    withSettableClock((set) =>
+      Effect.gen(function* () {
+        const { get, issuer } = yield* withCache()
+        yield* get
+        set(HOUR)
+        assert.strictEqual(yield* get, "token-2")
+        yield* TestClock.adjust(HOUR - TokenCache.RENEW_MS - 1)
+        assert.strictEqual(yield* get, "token-2")
+        assert.strictEqual(issuer.asked, 2)
+      })
+    )
   )
 
   it.effect("tries again when the issuer cannot be reached", () =>
