@@ -12,7 +12,8 @@ const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url))
 /** What a shell gives for a line in which `run` stands for the tool with an endpoint; it is killed when it does not end. */
 const shell = (dir: Folder, url: string, line: string) =>
   Effect.callback<{ readonly code: unknown; readonly stdout: string; readonly stderr: string }>((resume) => {
-    const script = `run() { "$0" "$MAIN" run "$@" --endpoint "$URL,model=m"; }\n${line}`
+    // In place of the shell, so that it is the tool that is killed.
+    const script = `run() { exec "$0" "$MAIN" run "$@" --endpoint "$URL,model=m"; }\n${line}`
     execFile(
       "sh",
       ["-c", script, process.execPath],
