@@ -103,8 +103,8 @@ const makeRefusal = (
       if (units <= perMinute) continue
       const whole = Math.round(perMinute * processes)
       return (
-        `the request may take ${units} tokens, but ${name} is ${whole}, of which each of ${processes} processes ` +
-        `has ${Math.floor(perMinute)}: use ${fewerProcesses(whole, units)}`
+        `the request may take ${units} tokens: use ${fewerProcesses(whole, units)}, since each of ${processes} processes ` +
+        `has ${Math.floor(perMinute)} of ${whole} ${name}`
       )
     }
     return undefined

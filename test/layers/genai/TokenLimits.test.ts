@@ -135,7 +135,7 @@ describe("the share of a token limit", () => {
         assert.deepStrictEqual(
           [error.message, error.attempts],
           [
-            'the request may take 5017 tokens, but tokensPerMinute is 30000, of which each of 16 processes has 1875: use --processes 5 or fewer (endpoint "east")',
+            'the request may take 5017 tokens: use --processes 5 or fewer, since each of 16 processes has 1875 of 30000 tokensPerMinute (endpoint "east")',
             0
           ]
         )
