@@ -76,7 +76,7 @@ describe("the allowances of processes", () => {
       }
       for (let round = 0; total() < budget && round < 10_000; round++) {
         step(last!, "send", 1)
-        step(last!, "answer", 1)
+        step(last!, "answer", 5)
         hear(last!)
       }
       assert.isAtLeast(total(), budget)
