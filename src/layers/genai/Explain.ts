@@ -57,7 +57,7 @@ export const tooLate = (call: Call): GenAiError => {
   const last = call.lastFailure
   return call.error(
     new DeadlineExceeded({ deadlineMs: call.deadlineMs }),
-    `no answer within ${Duration.format(Duration.millis(call.deadlineMs))}, after ${call.attempts} attempts` +
+    `no answer within ${Duration.format(Duration.millis(call.deadlineMs))}, after ${call.attempts} attempt${call.attempts === 1 ? "" : "s"}` +
       (last === undefined ? "" : `; the last failed at endpoint ${JSON.stringify(last.endpoint)}: ${last.message}`),
     last?.endpoint
   )
