@@ -12,7 +12,7 @@ const NONE: ReadonlySet<string> = new Set()
 export class Call {
   readonly request: GenAiRequest
   readonly session: string | undefined
-  /** Unix milliseconds. */
+  /** Of `SteadyTime`, in milliseconds. */
   readonly startedAt: number
   readonly deadlineMs: number
   private readonly endpointCount: number
@@ -20,7 +20,7 @@ export class Call {
   /** Sends so far, over all endpoints. */
   attempts = 0
   /** When it could be sent if there were room, of `SteadyTime` in milliseconds; NaN once it has been. */
-  readyAt = Number.NaN
+  readyAt: number
   /** Present when the caller is traced. */
   trace: AttemptTrace | undefined = undefined
   /** The endpoint that failed last: another one is preferred. */
@@ -53,6 +53,7 @@ export class Call {
     this.onFull = options?.onFull
     this.onSend = options?.onSend
     this.startedAt = startedAt
+    this.readyAt = startedAt
     this.deadlineMs = deadlineMs
     this.expiresAt = startedMonotonicMs + deadlineMs
     this.endpointCount = endpointCount

@@ -210,18 +210,8 @@ export class Calls {
 
   private call(request: GenAiRequest, options: GenerateOptions | undefined, caller: Pick<Caller, "cache">): Call {
     const deadlineMs = options?.deadline === undefined ? this.config.deadlineMs : Duration.toMillis(options.deadline)
-    const { time } = this.fleet
-    const readyAt = time.now()
-    const startedAt = time.wallOf(readyAt)
-    const call = new Call(
-      request,
-      options,
-      startedAt,
-      monotonicMs(this.clock),
-      deadlineMs,
-      this.config.endpoints.length
-    )
-    call.readyAt = readyAt
+    const now = this.fleet.time.now()
+    const call = new Call(request, options, now, monotonicMs(this.clock), deadlineMs, this.config.endpoints.length)
     call.trace = traceOf(caller, this.clock)
     return call
   }

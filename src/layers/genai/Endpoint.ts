@@ -128,17 +128,18 @@ export class Endpoint {
     return Result.succeed({ wire, credential, at, ticket: this.health.sent(), span })
   }
 
-  /** The whole answer has come. */
+  /** The whole answer has come. Gives when, of `SteadyTime`. */
   succeeded(
     send: Send,
     usage: Usage | undefined,
     headers: WireResponse["headers"],
     answer: { readonly model: string | undefined; readonly finishReason: string | undefined } | undefined
-  ): void {
+  ): number {
     const now = this.health.now()
     send.span?.succeeded(usage, answer)
     this.recorder.onSuccess(usage, now - send.at)
     this.health.answered(send.ticket, send.at, now, headers)
+    return now
   }
 
   /** The endpoint's answer is a failure. */

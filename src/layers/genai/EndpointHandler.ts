@@ -112,16 +112,15 @@ const decode = (
   send: Send,
   response: WireResponse
 ): Exit.Exit<GenAiAnswer, AttemptFailed> => {
-  const now = endpoint.now()
-  const decoded = endpoint.provider.decode(response, send.credential, now)
+  const decoded = endpoint.provider.decode(response, send.credential, endpoint.now())
   if (Result.isFailure(decoded)) return Exit.fail(endpoint.failed(call, send, decoded.failure))
-  endpoint.succeeded(send, decoded.success.usage, response.headers, decoded.success)
+  const answeredAt = endpoint.succeeded(send, decoded.success.usage, response.headers, decoded.success)
   return Exit.succeed({
     ...decoded.success,
     ...rawOf(call, response),
     endpoint: endpoint.name,
     attempts: call.attempts,
-    latencyMs: now - call.startedAt
+    latencyMs: answeredAt - call.startedAt
   })
 }
 

@@ -52,9 +52,16 @@ const sendsOf = (setByMs: number, settings: DispatcherConfig, answer: (send: num
       yield* pass(10_000)
       const ended = call.pollUnsafe()
       const [stats] = yield* client.stats
-      const isAnswered = ended?._tag === "Success" && ended.value._tag === "Success"
+      const got = ended?._tag === "Success" && ended.value._tag === "Success" ? ended.value.success : undefined
       yield* Fiber.interrupt(call)
-      return { times, isAnswered, waitedMs: stats!.wait.max, latencyMs: stats!.latency.max, state: stats!.state }
+      return {
+        times,
+        isAnswered: got !== undefined,
+        tookMs: got?.latencyMs,
+        waitedMs: stats!.wait.max,
+        latencyMs: stats!.latency.max,
+        state: stats!.state
+      }
     })
   )
 
@@ -121,6 +128,7 @@ describe.each([
       assert.isTrue(sends.isAnswered)
       assert.isAtMost(sends.waitedMs, STEP_MS)
       assert.approximately(sends.latencyMs, 100, STEP_MS)
+      assert.approximately(sends.tookMs ?? Number.NaN, 5_100, STEP_MS)
     })
   )
 

@@ -119,14 +119,17 @@ describe("UndiciTransport", () => {
     }).pipe(Effect.provide(UndiciTransport.layer))
   )
 
-  it.live("stands 10,000 answers one after the other, and 10,000 immediate failures", () =>
-    Effect.gen(function* () {
-      const server = yield* httpServer((_, response) => void response.end("ok"))
-      yield* Effect.repeat(send(request(server.origin)), { times: 9_999 })
-      assert.strictEqual(server.accepted(), 1)
-      const failing = Effect.flip(send(request("ftp://127.0.0.1")))
-      for (let i = 0; i < 10_000; i++) yield* failing
-    }).pipe(Effect.provide(UndiciTransport.layer))
+  it.live(
+    "stands 10,000 answers one after the other, and 10,000 immediate failures",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* httpServer((_, response) => void response.end("ok"))
+        yield* Effect.repeat(send(request(server.origin)), { times: 9_999 })
+        assert.strictEqual(server.accepted(), 1)
+        const failing = Effect.flip(send(request("ftp://127.0.0.1")))
+        for (let i = 0; i < 10_000; i++) yield* failing
+      }).pipe(Effect.provide(UndiciTransport.layer)),
+    60_000
   )
 
   it.live(
