@@ -1,5 +1,6 @@
 /** Handlers that the test opens one by one, so that every interleaving can be played on purpose. */
 import { Deferred, Effect } from "effect"
+import { TestClock } from "effect/testing"
 
 export class HandlerError {
   readonly _tag = "HandlerError"
@@ -61,4 +62,13 @@ export const settle = Effect.gen(function* () {
   for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
   yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
   for (let turn = 0; turn < 5; turn++) yield* Effect.yieldNow
+})
+
+/** Lets time pass step by step, so that what is waiting for something else gets its turn in between. */
+export const pass = Effect.fnUntraced(function* (millis: number, stepMs = 50) {
+  for (let passed = 0; passed < millis; passed += stepMs) {
+    yield* settle
+    yield* TestClock.adjust(stepMs)
+  }
+  yield* settle
 })

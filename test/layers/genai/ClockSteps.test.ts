@@ -11,21 +11,13 @@ import { RetryGate } from "../../../src/layers/genai/RetryGate.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { withSettableClock } from "../../support/SettableClock.ts"
-import { settle } from "../dispatch/Gates.ts"
+import { pass } from "../dispatch/Gates.ts"
 import { type Answer, FakeTransport, ok, status } from "./FakeTransport.ts"
 
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 const STEP_MS = 50
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
-
-const pass = Effect.fnUntraced(function* (millis: number, stepMs = STEP_MS) {
-  for (let passed = 0; passed < millis; passed += stepMs) {
-    yield* settle
-    yield* TestClock.adjust(stepMs)
-  }
-  yield* settle
-})
 
 const elapsed = Effect.map(Clock.Clock, monotonicMs)
 

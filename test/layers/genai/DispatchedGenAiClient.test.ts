@@ -1,24 +1,16 @@
 import { assert, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Redacted } from "effect"
+import { Clock, Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
-import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
-import { GenAiClient } from "../../../src/services/GenAiClient.ts"
+import type { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { TransportError } from "../../../src/services/Transport.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
-import { describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
+import { describeBothWays, FakeTransport, ok, status, withClient } from "./FakeTransport.ts"
 
 const east = endpoint({ name: "east" })
 const west = endpoint({ name: "west" })
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
-
-const withClient = <A, E>(
-  settings: DispatcherConfig,
-  transport: FakeTransport,
-  use: (client: GenAiClient["Service"]) => Effect.Effect<A, E>
-) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))
 
 /** Runs an effect while the clock goes on by itself, a second at a time, at most ten minutes. */
 const inTime = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {

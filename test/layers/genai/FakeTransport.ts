@@ -1,7 +1,10 @@
 /** A transport without a network: each endpoint's answers are a function of the request. */
 import { beforeEach, describe } from "@effect/vitest"
 import { type Context, Effect, Layer, Stream } from "effect"
+import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import type { WireRequest, WireResponse } from "../../../src/domain/providers/Wire.ts"
+import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
+import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { type SendListener, Transport, type TransportError } from "../../../src/services/Transport.ts"
 
 export type Answer = Effect.Effect<WireResponse, TransportError>
@@ -19,6 +22,8 @@ export const ok = (text = "hello"): Answer =>
 
 export const status = (code: number, headers: Record<string, string> = {}, error: object = { message: "no" }): Answer =>
   Effect.succeed({ status: code, headers, body: JSON.stringify({ error }) })
+
+export const after = (millis: number, answer: Answer): Answer => Effect.andThen(Effect.sleep(millis), answer)
 
 let isDirect = true
 
@@ -94,3 +99,10 @@ export class FakeTransport {
     }
   }
 }
+
+/** Uses a client whose requests go there. */
+export const withClient = <A, E>(
+  settings: DispatcherConfig,
+  transport: FakeTransport,
+  use: (client: GenAiClient["Service"]) => Effect.Effect<A, E>
+) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))

@@ -1,23 +1,15 @@
 import { assert, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
-import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
-import { GenAiClient } from "../../../src/services/GenAiClient.ts"
+import type { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
-import { settle } from "../dispatch/Gates.ts"
-import { type Answer, describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
+import { pass, settle } from "../dispatch/Gates.ts"
+import { type Answer, after, describeBothWays, FakeTransport, ok, status, withClient } from "./FakeTransport.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
 const east = endpoint({ name: "east" })
 const west = endpoint({ name: "west" })
 const quick = { baseMs: 1, factor: 1, capMs: 1 }
-
-const withClient = <A, E>(
-  settings: DispatcherConfig,
-  transport: FakeTransport,
-  use: (client: GenAiClient["Service"]) => Effect.Effect<A, E>
-) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))
 
 /** A transport that also notes when each send was. */
 const timed = (answer: (endpoint: string, send: number) => Answer) => {
@@ -31,23 +23,12 @@ const timed = (answer: (endpoint: string, send: number) => Answer) => {
   return { transport, times }
 }
 
-const after = (millis: number, answer: Answer): Answer => Effect.andThen(Effect.sleep(millis), answer)
-
 const ask = (client: GenAiClient["Service"], count: number) =>
   Effect.forEach(Array.from({ length: count }), () => Effect.result(client.generate(request)), {
     concurrency: "unbounded"
   })
 
 const states = (client: GenAiClient["Service"]) => Effect.map(client.stats, (all) => all.map(({ state }) => state))
-
-/** Lets time pass step by step, so that what is waiting for something else gets its turn in between. */
-const pass = Effect.fnUntraced(function* (millis: number, stepMs = 50) {
-  for (let passed = 0; passed < millis; passed += stepMs) {
-    yield* settle
-    yield* TestClock.adjust(stepMs)
-  }
-  yield* settle
-})
 
 describeBothWays("an endpoint that asks for a pause", () => {
   it.effect("gets it from all requests, and its work goes to the others meanwhile", () => {

@@ -1,25 +1,16 @@
 /** Requests that no endpoint will serve, and how soon they are told. */
 import { assert, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Result } from "effect"
+import { Clock, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
-import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
-import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
-import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { TransportError } from "../../../src/services/Transport.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
-import { describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
+import { describeBothWays, FakeTransport, ok, status, withClient } from "./FakeTransport.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
 const refused = Effect.fail(
   new TransportError({ phase: "connection", code: "ECONNREFUSED", message: "connection refused: is the endpoint up?" })
 )
-
-const withClient = <A, E>(
-  settings: DispatcherConfig,
-  transport: FakeTransport,
-  use: (client: GenAiClient["Service"]) => Effect.Effect<A, E>
-) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))
 
 /** Lets time pass until the fiber has ended, but not longer than `mostMs`; gives the time that passed. */
 const timeOf = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>, mostMs: number) {

@@ -1,15 +1,13 @@
 /** Requests that wait while endpoints go and come back. */
 import { assert, it } from "@effect/vitest"
-import { Effect, type Fiber, Layer } from "effect"
+import { Effect, type Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConfig.ts"
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
-import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
-import { GenAiClient, type GenerateOptions } from "../../../src/services/GenAiClient.ts"
+import type { GenAiClient, GenerateOptions } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
-import { settle } from "../dispatch/Gates.ts"
-import { type Answer, describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
+import { pass, settle } from "../dispatch/Gates.ts"
+import { type Answer, after, describeBothWays, FakeTransport, ok, status, withClient } from "./FakeTransport.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
 const spentToday = status(429, {}, { type: "daily_quota", message: "no more today" })
@@ -22,28 +20,11 @@ const east = endpoint({ name: "east" })
 const west = endpoint({ name: "west" })
 const narrow = { ...west, concurrency: 1 }
 
-const withClient = <A, E>(
-  settings: DispatcherConfig,
-  transport: FakeTransport,
-  use: (client: GenAiClient["Service"]) => Effect.Effect<A, E>
-) => Effect.flatMap(GenAiClient, use).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))
-
-const after = (millis: number, answer: Answer): Answer => Effect.andThen(Effect.sleep(millis), answer)
-
 const ask = (client: GenAiClient["Service"], options: GenerateOptions = {}) =>
   Effect.tap(Effect.forkChild(client.generate(request, options), { startImmediately: true }), () => settle)
 
 const askFour = (client: GenAiClient["Service"], options: GenerateOptions = {}) =>
   Effect.forEach([1, 2, 3, 4], () => ask(client, options))
-
-/** Lets time pass step by step, so that what is waiting for something else gets its turn in between. */
-const pass = Effect.fnUntraced(function* (millis: number, stepMs = 1_000) {
-  for (let passed = 0; passed < millis; passed += stepMs) {
-    yield* settle
-    yield* TestClock.adjust(stepMs)
-  }
-  yield* settle
-})
 
 /** Who has served the request, or why nobody has; `undefined` while it is under way. */
 const outcome = (fiber: Fiber.Fiber<GenAiAnswer, GenAiError>): string | undefined => {
@@ -77,7 +58,7 @@ describeBothWays("an endpoint whose daily quota begins anew", () => {
         const waiting = yield* askFour(client)
         assert.deepStrictEqual(transport.sent, ["east", "west"])
         renew()
-        yield* pass(MINUTE_MS + 1_000)
+        yield* pass(MINUTE_MS + 1_000, 1_000)
         // By load: the third is as well off at the other one.
         assert.deepStrictEqual(waiting.map(outcome).filter((name) => name === "east").length, 3)
       })
@@ -94,7 +75,7 @@ describeBothWays("an endpoint whose daily quota begins anew", () => {
         yield* ask(client)
         const waiting = yield* askFour(client)
         renew()
-        yield* pass(MINUTE_MS + 1_000)
+        yield* pass(MINUTE_MS + 1_000, 1_000)
         assert.deepStrictEqual(waiting.map(outcome), four("east"))
       })
     )
@@ -135,7 +116,7 @@ describeBothWays("an endpoint whose daily quota begins anew", () => {
         assert.strictEqual(outcome(yield* ask(client, { exclude, deadline: 59_000 })), "QuotaExhausted")
         renew()
         assert.strictEqual(outcome(waiting), undefined)
-        yield* pass(MINUTE_MS + 1_000)
+        yield* pass(MINUTE_MS + 1_000, 1_000)
         assert.strictEqual(outcome(waiting), "east")
       })
     )
@@ -152,7 +133,7 @@ describeBothWays("a session whose endpoint is lost", () => {
       Effect.fnUntraced(function* (client) {
         yield* ask(client, { session: "s" })
         const waiting = yield* askFour(client, { session: "s" })
-        yield* pass(2_000)
+        yield* pass(2_000, 1_000)
         const served = waiting.map(outcome)
         assert.isTrue(served.every((name) => name === "west" || name === "north"))
         const next = (yield* askFour(client, { session: "s" })).map(outcome)
