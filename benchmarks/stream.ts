@@ -3,7 +3,7 @@
  * undici's bare `dispatch` that reads the same streams and counts their bytes. Each event is a chunk of HTTP.
  */
 import { Effect, Layer, Stream } from "effect"
-import { DispatchedGenAiClient, GenAiClient, Transport, UndiciTransport, type WireRequest } from "../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, Transport, Http1Transport, type WireRequest } from "../src/index.ts"
 import { config, endpoint } from "../test/support/Config.ts"
 import { type BareRequest, bareClient, bareDispatch } from "./support/Bare.ts"
 import type { Benchmark, Case, Measurement } from "./support/Benchmark.ts"
@@ -87,7 +87,7 @@ const transport: Way = (origin, load) => {
       })
     )
     yield* times(one, load)
-  }).pipe(Effect.provide(UndiciTransport.layer), Effect.runPromise)
+  }).pipe(Effect.provide(Http1Transport.layer), Effect.runPromise)
 }
 
 const client: Way = (origin, load) =>
@@ -105,7 +105,7 @@ const client: Way = (origin, load) =>
   }).pipe(
     Effect.provide(
       DispatchedGenAiClient.layer(config([endpoint({ name: "events", baseUrl: new URL(`${origin}/v1`) })])).pipe(
-        Layer.provide(UndiciTransport.layer)
+        Layer.provide(Http1Transport.layer)
       )
     ),
     Effect.runPromise
@@ -156,7 +156,7 @@ const cases = CONCURRENCY.flatMap((concurrency): ReadonlyArray<Case<Context>> =>
   })
   return [
     reads(BARE, bare),
-    reads("library: UndiciTransport.open", transport),
+    reads("library: Http1Transport.open", transport),
     reads(CLIENT, client),
     {
       name: nameOf(SERVE, concurrency),

@@ -3,7 +3,7 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import type { WireRequest } from "../src/domain/providers/Wire.ts"
 import * as HttpClientTransport from "../src/layers/transport/HttpClientTransport.ts"
-import * as UndiciTransport from "../src/layers/transport/UndiciTransport.ts"
+import * as Http1Transport from "../src/layers/transport/Http1Transport.ts"
 import { Transport } from "../src/services/Transport.ts"
 import { bareAnswers } from "./support/Bare.ts"
 import type { Benchmark, Case } from "./support/Benchmark.ts"
@@ -56,12 +56,12 @@ const transport =
     }).pipe(Effect.provide(layer), Effect.runPromise)
 
 const BARE = "undici dispatch, bare"
-const OURS = "UndiciTransport"
+const OURS = "Http1Transport"
 
 /** The slower send fewer. */
 const WAYS: Readonly<Record<string, { readonly way: Way; readonly requests: number }>> = {
   [BARE]: { way: bare, requests: 100_000 },
-  [OURS]: { way: transport(UndiciTransport.layer), requests: 100_000 },
+  [OURS]: { way: transport(Http1Transport.layer), requests: 100_000 },
   "HttpClientTransport over undici": {
     way: transport(Layer.provide(HttpClientTransport.layer, NodeHttpClient.layerUndici)),
     requests: 20_000

@@ -12,13 +12,13 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { DispatchedGenAiClient, GenAiClient, Sandbox, SandboxServer, UndiciTransport } from "../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, Sandbox, SandboxServer, Http1Transport } from "../src/index.ts"
 
 const Models = Layer.unwrap(
   Effect.map(Sandbox, ({ url }) =>
     DispatchedGenAiClient.layerConfig({ flags: { endpoints: [`sandbox=${url},model=sandbox`], maxAttempts: 3 } })
   )
-).pipe(Layer.provide([SandboxServer.layer({ latency: "fixed:20ms" }), UndiciTransport.layer, NodeFileSystem.layer]))
+).pipe(Layer.provide([SandboxServer.layer({ latency: "fixed:20ms" }), Http1Transport.layer, NodeFileSystem.layer]))
 
 const runtime = ManagedRuntime.make(Models)
 

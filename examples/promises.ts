@@ -16,14 +16,14 @@ import {
   type GenerateOptions,
   Sandbox,
   SandboxServer,
-  UndiciTransport
+  Http1Transport
 } from "../src/index.ts"
 
 const Models = Layer.unwrap(
   Effect.map(Sandbox, ({ url }) =>
     DispatchedGenAiClient.layerConfig({ flags: { endpoints: [`sandbox=${url},model=sandbox,concurrency=2`] } })
   )
-).pipe(Layer.provide([SandboxServer.layer({ latency: "fixed:20ms" }), UndiciTransport.layer, NodeFileSystem.layer]))
+).pipe(Layer.provide([SandboxServer.layer({ latency: "fixed:20ms" }), Http1Transport.layer, NodeFileSystem.layer]))
 
 // One for the whole program: limits hold over all calls of a client.
 const runtime = ManagedRuntime.make(Models)

@@ -9,7 +9,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { ConfigLoader, DispatchedGenAiClient, Sandbox, SandboxServer, UndiciTransport } from "../src/index.ts"
+import { ConfigLoader, DispatchedGenAiClient, Sandbox, SandboxServer, Http1Transport } from "../src/index.ts"
 import {
   DurableJobs,
   HttpService,
@@ -40,7 +40,7 @@ const Service = Layer.unwrap(
       Layer.provide(DispatchedGenAiClient.layer(config))
     )
   })
-).pipe(Layer.provide([SandboxServer.layer({ latency: "fixed:20ms" }), UndiciTransport.layer, NodeFileSystem.layer]))
+).pipe(Layer.provide([SandboxServer.layer({ latency: "fixed:20ms" }), Http1Transport.layer, NodeFileSystem.layer]))
 
 const program = Effect.gen(function* () {
   const { url } = yield* HttpService

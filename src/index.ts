@@ -36,7 +36,7 @@ export * as DispatchedGenAiClient from "./layers/genai/DispatchedGenAiClient.ts"
 export { type Amounts, type Budget, Spending, type Spent } from "./layers/genai/Spending.ts"
 export * as SandboxServer from "./layers/sandbox/SandboxServer.ts"
 export * as HttpClientTransport from "./layers/transport/HttpClientTransport.ts"
-export * as UndiciTransport from "./layers/transport/UndiciTransport.ts"
+export * as Http1Transport from "./layers/transport/Http1Transport.ts"
 export {
   type AskedTokens,
   type BatchCheck,

@@ -9,9 +9,9 @@
  *       setup: async () => { const server = await start(); return { context: { origin: server.origin }, close: server.close } },
  *       cases: [
  *         { name: "undici dispatch", isBaseline: true, run: ({ quick, context }) => measure(() => bare(context.origin, quick ? 2_000 : 20_000)) },
- *         { name: "UndiciTransport", run: ... }
+ *         { name: "Http1Transport", run: ... }
  *       ],
- *       targets: [{ claim: "at least 0.6 x undici's rate", figure: (summary) => summary.ratio("UndiciTransport", "undici dispatch"), atLeast: 0.6 }]
+ *       targets: [{ claim: "at least 0.6 x undici's rate", figure: (summary) => summary.ratio("Http1Transport", "undici dispatch"), atLeast: 0.6 }]
  *     }
  *
  * Every run of a case has a process of its own: what one leaves behind (heap, compiled code) does not touch the other. A

@@ -2,7 +2,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { DispatchedGenAiClient, GenAiClient, SandboxServer, UndiciTransport } from "../../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, SandboxServer, Http1Transport } from "../../src/index.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
@@ -14,7 +14,7 @@ const until = (sandbox: Sandbox["Service"], holds: (stats: { inflight: number; a
 
 const client = (url: string) =>
   DispatchedGenAiClient.layerConfig({ flags: { endpoints: [`${url},model=m`] } }).pipe(
-    Layer.provide([UndiciTransport.layer, NodeFileSystem.layer])
+    Layer.provide([Http1Transport.layer, NodeFileSystem.layer])
   )
 
 describe("a request that nobody waits for any more", () => {

@@ -9,7 +9,7 @@ import type { StreamItem } from "../../src/domain/providers/StreamDecoder.ts"
 import type { FaultName } from "../../src/domain/sandbox/FailureMix.ts"
 import type { SandboxInput } from "../../src/domain/sandbox/SandboxOptions.ts"
 import * as SandboxServer from "../../src/layers/sandbox/SandboxServer.ts"
-import * as UndiciTransport from "../../src/layers/transport/UndiciTransport.ts"
+import * as Http1Transport from "../../src/layers/transport/Http1Transport.ts"
 
 const BASES: Readonly<Record<Exclude<EndpointKind, "raw">, string>> = {
   openai: "/v1",
@@ -25,7 +25,7 @@ const KEY = "k-1"
 /** Starts a sandbox, and gives what sends it one request in this dialect. */
 const start = Effect.fnUntraced(function* (kind: keyof typeof BASES, input: SandboxInput = {}) {
   const sandbox = yield* SandboxServer.make(input)
-  const transport = yield* UndiciTransport.make()
+  const transport = yield* Http1Transport.make()
   const make = (options: Partial<ProviderTarget> = {}) =>
     Providers.make(kind, {
       baseUrl: new URL(BASES[kind], sandbox.url),

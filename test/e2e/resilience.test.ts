@@ -6,7 +6,7 @@ import { Effect, Fiber, Layer, Logger, Redacted } from "effect"
 import type { DispatcherConfig } from "../../src/domain/config/DispatcherConfig.ts"
 import type { GenAiError } from "../../src/domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../src/domain/genai/GenAiResponse.ts"
-import { DispatchedGenAiClient, GenAiClient, SandboxServer, UndiciTransport } from "../../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, SandboxServer, Http1Transport } from "../../src/index.ts"
 import { config, endpoint } from "../support/Config.ts"
 
 /** `FULL_SIZE=1`: as the requirements have it, some 30 seconds; else a small version of the same. */
@@ -20,7 +20,7 @@ const withClient = <A, E, R>(
   use: (client: GenAiClient["Service"]) => Effect.Effect<A, E, R>
 ) =>
   Effect.flatMap(GenAiClient, use).pipe(
-    Effect.provide(DispatchedGenAiClient.layer(settings).pipe(Layer.provide(UndiciTransport.layer)))
+    Effect.provide(DispatchedGenAiClient.layer(settings).pipe(Layer.provide(Http1Transport.layer)))
   )
 
 /** Asks so many questions at once, `atOnce` at a time; all answers, in order. */

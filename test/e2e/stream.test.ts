@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import type { DispatcherConfig, EndpointConfig, EndpointKind } from "../../src/domain/config/DispatcherConfig.ts"
 import type { SandboxStats } from "../../src/domain/sandbox/SandboxStats.ts"
-import { type ChatEvent, DispatchedGenAiClient, GenAiClient, SandboxServer, UndiciTransport } from "../../src/index.ts"
+import { type ChatEvent, DispatchedGenAiClient, GenAiClient, SandboxServer, Http1Transport } from "../../src/index.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
 import { config, endpoint } from "../support/Config.ts"
 
@@ -13,7 +13,7 @@ const request = { messages: [{ role: "user" as const, content: "hi" }] }
 
 const withClient = <A, E, R>(settings: DispatcherConfig, use: (client: Client) => Effect.Effect<A, E, R>) =>
   Effect.flatMap(GenAiClient, use).pipe(
-    Effect.provide(DispatchedGenAiClient.layer(settings).pipe(Layer.provide(UndiciTransport.layer)))
+    Effect.provide(DispatchedGenAiClient.layer(settings).pipe(Layer.provide(Http1Transport.layer)))
   )
 
 const at = (sandbox: Sandbox["Service"], overrides: Partial<EndpointConfig> = {}): EndpointConfig =>

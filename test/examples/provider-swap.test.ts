@@ -11,7 +11,7 @@ import {
   Sandbox,
   SandboxServer,
   type Transport,
-  UndiciTransport
+  Http1Transport
 } from "../../src/index.ts"
 
 /** The app: it knows the service, and nothing of where answers come from. */
@@ -85,13 +85,13 @@ describe("swapping the provider", () => {
         assert.strictEqual((yield* (yield* Sandbox).stats).received, 1)
         return text
       })
-      const undici = yield* Effect.provide(answer, overHttp(UndiciTransport.layer))
+      const http1 = yield* Effect.provide(answer, overHttp(Http1Transport.layer))
       const httpClient = yield* Effect.provide(
         answer,
         overHttp(HttpClientTransport.layer.pipe(Layer.provide(NodeHttpClient.layerUndici)))
       )
-      assert.match(undici, /^# \w+/)
-      assert.strictEqual(undici, httpClient)
+      assert.match(http1, /^# \w+/)
+      assert.strictEqual(http1, httpClient)
     })
   )
 })

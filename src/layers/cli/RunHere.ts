@@ -6,11 +6,11 @@ import * as FileBatchRunner from "../batch/FileBatchRunner.ts"
 import * as DispatchedGenAiClient from "../genai/DispatchedGenAiClient.ts"
 import type { Spending } from "../genai/Spending.ts"
 import * as Heap from "../processes/Heap.ts"
-import * as UndiciTransport from "../transport/UndiciTransport.ts"
+import * as Http1Transport from "../transport/Http1Transport.ts"
 
 export const layer = (config: DispatcherConfig, spending: Spending) =>
   FileBatchRunner.layer.pipe(
     Layer.provide(DispatchedGenAiClient.layer(config, { spending })),
-    Layer.provide(UndiciTransport.layer),
+    Layer.provide(Http1Transport.layer),
     Layer.merge(Layer.effectDiscard(Effect.sync(Heap.forManyRequests)))
   )

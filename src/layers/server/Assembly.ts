@@ -9,7 +9,7 @@ import * as DurableJobs from "../jobs/DurableJobs.ts"
 import * as JobStoreFromConfig from "../jobs/JobStoreFromConfig.ts"
 import * as Heap from "../processes/Heap.ts"
 import * as Telemetry from "../telemetry/Telemetry.ts"
-import * as UndiciTransport from "../transport/UndiciTransport.ts"
+import * as Http1Transport from "../transport/Http1Transport.ts"
 import * as HttpService from "./HttpService.ts"
 
 export interface AssemblyOptions {
@@ -30,7 +30,7 @@ export const layer = ({
   peers,
   server
 }: AssemblyOptions) => {
-  const client = Layer.provide(DispatchedGenAiClient.layer(config), UndiciTransport.layer)
+  const client = Layer.provide(DispatchedGenAiClient.layer(config), Http1Transport.layer)
   const store = JobStoreFromConfig.layer({
     store: server.jobs.store,
     instance: server.jobs.instance,

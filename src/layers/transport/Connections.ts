@@ -1,6 +1,8 @@
-/** The connections of a transport: one undici `Client` for each, because the cost of a `Pool` grows with its size. */
-import { type OnReadOpts, Socket } from "node:net"
-import { buildConnector, Client } from "undici"
+/** The connections of a transport. */
+import { Connection, type ConnectionHome, type Target } from "./Connection.ts"
+import { Deadlines } from "./Deadlines.ts"
+import { InvalidRequest } from "./RequestMessage.ts"
+import type { Turns } from "./Turns.ts"
 
 export interface ConnectionsOptions {
   readonly maxBodyBytes: number
@@ -8,126 +10,117 @@ export interface ConnectionsOptions {
 }
 
 /**
- * A place for one request at a time: taken, and then either released to be taken again or destroyed.
+ * An endpoint's connections that are free, the last used at the end.
  *
- * Its socket comes and goes with need: the client connects for the first request, and again after the socket was closed.
+ * Those that have closed meanwhile stay until they are come across, or until they are many.
  */
-export class Connection {
-  readonly client: Client
-  private readonly owner: Connections
-  private readonly origin: string
-  private socket: Socket | undefined = undefined
-  /** The socket that stood already when the connection was taken. */
-  private openSocket: Socket | undefined = undefined
+class Free {
+  readonly target: Target
+  private connections: Array<Connection> = []
+  private closed = 0
 
-  constructor(owner: Connections, origin: string) {
-    this.owner = owner
-    this.origin = origin
-    this.client = new Client(origin, {
-      ...owner.clientOptions,
-      connect: (options, callback) => {
-        // Documented to return the socket, though its type does not say so.
-        const socket: unknown = owner.connectorFor(options.protocol)(options, callback)
-        if (socket instanceof Socket) this.socket = socket
-      }
-    })
+  constructor(target: Target) {
+    this.target = target
   }
 
-  /** Remembers whether the connection stands, for `wasOpen`. */
-  taken(): void {
-    const { socket } = this
-    this.openSocket = socket !== undefined && !socket.connecting && !socket.destroyed ? socket : undefined
+  take(): Connection | undefined {
+    for (;;) {
+      const connection = this.connections.pop()
+      if (connection === undefined || !connection.isClosed) return connection
+      this.closed--
+    }
   }
 
-  /** Whether the socket stood already when the connection was taken, and no other has been opened since. */
-  wasOpen(): boolean {
-    return this.openSocket !== undefined && this.openSocket === this.socket
+  put(connection: Connection): void {
+    this.connections.push(connection)
   }
 
-  release(): void {
-    this.owner.put(this, this.origin)
-  }
-
-  /** Closes the socket at once, also one that is still being connected. Whoever uses the connection is told. */
-  destroy(): Promise<void> {
-    this.owner.forget(this)
-    const closed = this.client.destroy()
-    this.socket?.destroy()
-    return closed
+  /** One of those that are free has closed. */
+  onClosed(): void {
+    if (++this.closed * 2 <= this.connections.length) return
+    this.connections = this.connections.filter((connection) => !connection.isClosed)
+    this.closed = 0
   }
 }
 
 /** Free connections by origin, and all that there are. */
-export class Connections {
-  private readonly plain: ReturnType<typeof buildConnector>
-  private readonly secure: ReturnType<typeof buildConnector>
-  readonly clientOptions: Client.Options
-  private readonly free = new Map<string, Array<Connection>>()
+export class Connections implements ConnectionHome {
+  readonly maxBodyBytes: number
+  readonly keepAliveMs: number
+  readonly turns: Turns
+  readonly idle = new Deadlines({ keepsProcess: false })
+  readonly room = Buffer.allocUnsafeSlow(READ_BYTES)
+  private readonly free = new Map<string, Free>()
   private readonly all = new Set<Connection>()
   private isClosed = false
 
-  constructor(options: ConnectionsOptions) {
-    // The limits are the transport's to keep.
-    this.plain = buildConnector({ allowH2: false, timeout: 0, onread: intoSmallBuffers() })
-    // One for all, so that they share TLS sessions.
-    this.secure = buildConnector({ allowH2: false, timeout: 0 })
-    this.clientOptions = {
-      allowH2: false,
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: options.keepAliveMs,
-      maxResponseSize: options.maxBodyBytes
-    }
+  constructor(options: ConnectionsOptions, turns: Turns) {
+    this.maxBodyBytes = options.maxBodyBytes
+    this.keepAliveMs = options.keepAliveMs
+    this.turns = turns
   }
 
-  connectorFor(protocol: string): ReturnType<typeof buildConnector> {
-    return protocol === "https:" ? this.secure : this.plain
+  /** How many there are, free or not. */
+  get size(): number {
+    return this.all.size
   }
 
-  /** A connection that is free, the last used first, or a new one; `undefined` when closed. */
+  /** The origin's host and port, as its requests name it. Throws `InvalidRequest`. */
+  hostOf(origin: string): string {
+    return this.freeOf(origin).target.host
+  }
+
+  /** A connection that is free, the last used first, or a new one; `undefined` when closed. Throws `InvalidRequest`. */
   take(origin: string, fresh: boolean): Connection | undefined {
     if (this.isClosed) return undefined
-    let connection = fresh ? undefined : this.free.get(origin)?.pop()
-    if (connection === undefined) {
-      connection = new Connection(this, origin)
-      this.all.add(connection)
-    }
-    connection.taken()
+    const free = this.freeOf(origin)
+    const kept = fresh ? undefined : free.take()
+    if (kept !== undefined) return kept
+    const connection = new Connection(this, free.target)
+    this.all.add(connection)
     return connection
   }
 
-  put(connection: Connection, origin: string): void {
-    if (!this.all.has(connection)) return
-    const free = this.free.get(origin)
-    if (free === undefined) this.free.set(origin, [connection])
-    else free.push(connection)
+  onFree(connection: Connection): void {
+    this.freeOf(connection.target.origin).put(connection)
   }
 
-  forget(connection: Connection): void {
+  onLost(connection: Connection, wasFree: boolean): void {
     this.all.delete(connection)
+    if (wasFree) this.freeOf(connection.target.origin).onClosed()
   }
 
-  /** Destroys every connection; done when their sockets are closed. */
+  /** Closes every connection; done when their sockets are closed. */
   async close(): Promise<void> {
     this.isClosed = true
-    this.free.clear()
-    await Promise.all(Array.from(this.all, (connection) => connection.destroy()))
+    await Promise.all(Array.from(this.all, (connection) => connection.close()))
+  }
+
+  private freeOf(origin: string): Free {
+    let free = this.free.get(origin)
+    if (free === undefined) {
+      free = new Free(targetOf(origin))
+      this.free.set(origin, free)
+    }
+    return free
   }
 }
 
-/**
- * Lets all sockets read into one buffer, from which each takes a copy of what came.
- *
- * Left to itself, Node allocates 64 KiB for every read and gives back what was not filled; for the small reads of streams
- * a copy costs less. Seen with 1,000 streams of `test/e2e/serve-load.test.ts`, on a busy machine: mostly 20 to 22 s of CPU
- * in place of 27 to 31 s.
- */
-const intoSmallBuffers = (): OnReadOpts => ({
-  buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-  callback(this: Socket, size, buffer) {
-    return this.push(Buffer.from(buffer.subarray(0, size)))
-  }
-})
-
+/** As much as one read takes: what Node itself would read at once. */
 const READ_BYTES = 64 * 1024
+
+const targetOf = (origin: string): Target => {
+  const url = URL.parse(origin)
+  if (url === null || !(url.protocol === "http:" || url.protocol === "https:")) {
+    throw new InvalidRequest("its origin is not one of http or https")
+  }
+  const isSecure = url.protocol === "https:"
+  return {
+    origin,
+    host: url.host,
+    hostname: url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname,
+    port: url.port === "" ? (isSecure ? 443 : 80) : Number(url.port),
+    isSecure,
+    session: undefined
+  }
+}

@@ -40,7 +40,7 @@ export class Deadline extends Link {
  * Starting, moving and stopping a deadline is a few field writes and makes no timer, because a request has four limits and
  * there are thousands of requests a second: `benchmarks/transport.ts`. Deadlines stand in the slot of the tick at which they
  * pass. One that is put off stays in its slot and is moved on when the clock comes there, which is seldom: most calls have
- * ended by then. The one interval runs while there is something to wait for, and does not keep the process alive.
+ * ended by then. The one interval runs while there is something to wait for, and keeps the process alive if that is wanted.
  *
  * Uses the monotonic clock and not Effect's `Clock`: what is limited is real sockets.
  */
@@ -54,6 +54,12 @@ export class Deadlines {
   private tickedAt = 0
   /** All slots before this one are empty. */
   private first = 0
+  private readonly keepsProcess: boolean
+
+  /** `keepsProcess`: the process does not end by itself while a deadline is under way. */
+  constructor({ keepsProcess }: { readonly keepsProcess: boolean }) {
+    this.keepsProcess = keepsProcess
+  }
 
   /** Milliseconds on the clock of the deadlines, while any is under way. */
   now(): number {
@@ -89,7 +95,8 @@ export class Deadlines {
   private run(): void {
     if (this.interval !== undefined) return
     this.tickedAt = performance.now()
-    this.interval = setInterval(() => this.tick(), TICK_MS).unref()
+    this.interval = setInterval(() => this.tick(), TICK_MS)
+    if (!this.keepsProcess) this.interval.unref()
   }
 
   private put(deadline: Deadline): void {

@@ -1,4 +1,4 @@
-/** A transport over any Effect `HttpClient`: for tests with a fake client, and for runtimes where undici is not at home. */
+/** A transport over any Effect `HttpClient`: for tests with a fake client, and for runtimes that have no sockets of Node. */
 import * as Channel from "effect/Channel"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -19,6 +19,22 @@ const LIMITS: Record<Phase, (origin: string, limits: WireTimeouts) => string> = 
 export const bodyTooLarge = (origin: string, maxBodyBytes: number): TransportError =>
   broken(`the answer from ${origin} is larger than ${maxBodyBytes} bytes`, "BODY_TOO_LARGE")
 
+/** The head of the answer, or what follows its body, is larger than the transport takes. */
+export const headersTooLarge = (origin: string): TransportError =>
+  broken(`the headers of the answer from ${origin} are too large`, "HEADERS_TOO_LARGE")
+
+/** The answer is not HTTP, or not as it must be; `what` says so without its bytes. */
+export const invalidAnswer = (origin: string, what: string): TransportError =>
+  broken(`the answer from ${origin} is not HTTP/1.1: ${what}; check the endpoint's baseUrl`, "INVALID_ANSWER")
+
+/** The connection was closed before the answer had come to its end. */
+export const incomplete = (origin: string): TransportError =>
+  broken(`${origin} closed the connection before its answer was whole`, "INCOMPLETE_ANSWER")
+
+/** The request cannot be written as HTTP; `what` says why without its values. */
+export const invalidRequest = (origin: string, what: string): TransportError =>
+  broken(`the request to ${origin} cannot be sent: ${what}`, "INVALID_REQUEST")
+
 /** The transport's scope is closed. */
 export const closed = (origin: string): TransportError =>
   broken(`the request to ${origin} was not sent or answered: the transport is closed`, "CLOSED")

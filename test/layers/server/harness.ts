@@ -12,7 +12,7 @@ import * as DispatchedGenAiClient from "../../../src/layers/genai/DispatchedGenA
 import * as SandboxServer from "../../../src/layers/sandbox/SandboxServer.ts"
 import * as HttpService from "../../../src/layers/server/HttpService.ts"
 import * as NoTelemetry from "../../../src/layers/server/NoTelemetry.ts"
-import * as UndiciTransport from "../../../src/layers/transport/UndiciTransport.ts"
+import * as Http1Transport from "../../../src/layers/transport/Http1Transport.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
 import { Jobs } from "../../../src/services/Jobs.ts"
 import { ServerTelemetry } from "../../../src/services/ServerTelemetry.ts"
@@ -116,7 +116,7 @@ export const start = Effect.fnUntraced(function* (
     endpoint({ name: "east", baseUrl: new URL(sandbox.url), ...options.endpoint })
   ]
   const client = yield* DispatchedGenAiClient.make(config(endpoints, options.dispatcher)).pipe(
-    Effect.provideService(Transport, yield* UndiciTransport.make())
+    Effect.provideService(Transport, yield* Http1Transport.make())
   )
   const served = yield* serve(client, { ...options, endpoints })
   return { ...served, sandbox, client }

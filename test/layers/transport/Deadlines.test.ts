@@ -10,21 +10,21 @@ const passing = (deadlines: Deadlines, limitMs: number) =>
 
 describe("Deadlines", () => {
   it("are never early", async () => {
-    const deadlines = new Deadlines()
+    const deadlines = new Deadlines({ keepsProcess: false })
     const limits = [120, 40, 80, 1, 40]
     const took = await Promise.all(limits.map((limitMs) => passing(deadlines, limitMs)))
     for (const [i, ms] of took.entries()) assert.isAtLeast(ms, limits[i]!)
   })
 
   it("pass in the order of their time, whatever the order of their start", async () => {
-    const deadlines = new Deadlines()
+    const deadlines = new Deadlines({ keepsProcess: false })
     const order: Array<number> = []
     await Promise.all([300, 100, 200].map((limitMs) => passing(deadlines, limitMs).then(() => order.push(limitMs))))
     assert.deepStrictEqual(order, [100, 200, 300])
   })
 
   it("do not pass once stopped, and begin again when started again", async () => {
-    const deadlines = new Deadlines()
+    const deadlines = new Deadlines({ keepsProcess: false })
     const passed: Array<string> = []
     const stopped = new Deadline(() => passed.push("stopped"))
     const restarted = new Deadline(() => passed.push("restarted"))
@@ -39,14 +39,14 @@ describe("Deadlines", () => {
   })
 
   it("work again after a time without any", async () => {
-    const deadlines = new Deadlines()
+    const deadlines = new Deadlines({ keepsProcess: false })
     await passing(deadlines, 10)
     await new Promise((resolve) => setTimeout(resolve, 100))
     assert.isAtLeast(await passing(deadlines, 50), 50)
   })
 
   it("do not count the time in which the process stood still", async () => {
-    const deadlines = new Deadlines()
+    const deadlines = new Deadlines({ keepsProcess: false })
     let hasPassed = false
     const deadline = new Deadline(() => {
       hasPassed = true

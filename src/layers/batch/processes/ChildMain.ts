@@ -5,12 +5,12 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Heap from "../../processes/Heap.ts"
-import * as UndiciTransport from "../../transport/UndiciTransport.ts"
+import * as Http1Transport from "../../transport/Http1Transport.ts"
 import { childRun } from "./ChildRun.ts"
 import * as ParentChannel from "./ParentChannel.ts"
 
 /** Logs go to standard error, as those of the parent. */
-const environment = Layer.mergeAll(ParentChannel.layer, UndiciTransport.layer, Layer.succeed(Logger.LogToStderr, true))
+const environment = Layer.mergeAll(ParentChannel.layer, Http1Transport.layer, Layer.succeed(Logger.LogToStderr, true))
 
 export const childMain = (): void => {
   Heap.forManyRequests()

@@ -10,7 +10,7 @@ import * as MemoryJobStore from "../../../../src/layers/jobs/MemoryJobStore.ts"
 import * as SandboxServer from "../../../../src/layers/sandbox/SandboxServer.ts"
 import * as HttpService from "../../../../src/layers/server/HttpService.ts"
 import * as NoTelemetry from "../../../../src/layers/server/NoTelemetry.ts"
-import * as UndiciTransport from "../../../../src/layers/transport/UndiciTransport.ts"
+import * as Http1Transport from "../../../../src/layers/transport/Http1Transport.ts"
 import { GenAiClient } from "../../../../src/services/GenAiClient.ts"
 import { JobStore } from "../../../../src/services/JobStore.ts"
 import { Jobs } from "../../../../src/services/Jobs.ts"
@@ -36,7 +36,7 @@ export const startApi = Effect.fnUntraced(function* (
   const dispatcher = config(endpoints)
   const server = serverConfig(overrides)
   const client = yield* DispatchedGenAiClient.make(dispatcher).pipe(
-    Effect.provideService(Transport, yield* UndiciTransport.make())
+    Effect.provideService(Transport, yield* Http1Transport.make())
   )
   const jobs = yield* DurableJobs.make({
     jobs: server.jobs,

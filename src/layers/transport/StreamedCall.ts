@@ -6,10 +6,9 @@ import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Dispatcher } from "undici"
 import type { TransportError, WireStream } from "../../services/Transport.ts"
+import { Call } from "./Call.ts"
 import * as TransportErrors from "./TransportErrors.ts"
-import { Call } from "./UndiciCall.ts"
 
 /** So many bytes are kept unread, and those of one more read of the socket, before the endpoint is held back. */
 const HIGH_WATER_BYTES = 64 * 1024
@@ -18,21 +17,23 @@ type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type Next = Pull.Pull<Chunks, TransportError>
 
 export class StreamedCall extends Call {
-  private controller: Dispatcher.DispatchController | undefined = undefined
-  private onHead: ((head: Effect.Effect<WireStream, TransportError>) => void) | undefined = undefined
+  private hasHead = false
+  private onHeadRead: ((head: Effect.Effect<WireStream, TransportError>) => void) | undefined = undefined
   /** Whoever waits for the next chunks. */
   private reader: ((next: Next) => void) | undefined = undefined
   private unread: Arr.NonEmptyArray<Uint8Array> | undefined = undefined
   private unreadBytes = 0
   /** What comes after the unread chunks: the end, or why there is none. */
   private ending: Effect.Effect<never, TransportError | Cause.Done> | undefined = undefined
+  /** The connection is not read until someone reads the chunks that are there. */
+  private isHeldBack = false
   private isWaking = false
 
   /** Sends the request; waits for the head. At most once. */
   get opened(): Effect.Effect<WireStream, TransportError> {
     // With one parameter `callback` makes no AbortController.
     return Effect.callback((resume) => {
-      this.onHead = resume
+      this.onHeadRead = resume
       this.start()
       return Effect.sync(() => this.abort())
     })
@@ -46,20 +47,15 @@ export class StreamedCall extends Call {
     this.end(Effect.fail(TransportErrors.abandoned(this.request.origin)))
   }
 
-  override onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>
-  ): void {
-    super.onResponseStart(controller, status, headers)
-    if (this.status === 0) return
-    this.controller = controller
-    const head: WireStream = { status: this.status, headers: this.headers, body: this.body }
-    this.exchange.soon(() => this.onHead?.(Effect.succeed(head)))
+  override onHead(status: number, headers: Readonly<Record<string, string>>): void {
+    super.onHead(status, headers)
+    this.hasHead = true
+    const head: WireStream = { status, headers, body: this.body }
+    this.exchange.turns.soon(() => this.onHeadRead?.(Effect.succeed(head)))
   }
 
-  override onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.isSettled) return
+  override onBody(bytes: Buffer, from: number, to: number): void {
+    const chunk = Buffer.from(bytes.subarray(from, to))
     // A push to an empty array makes room for 17, and most chunks come alone.
     if (this.unread === undefined) this.unread = [chunk]
     else this.unread.push(chunk)
@@ -67,20 +63,20 @@ export class StreamedCall extends Call {
     if (this.unreadBytes >= HIGH_WATER_BYTES) {
       // Nothing can come until someone reads: that is not the endpoint's fault.
       this.stopIdle()
-      controller.pause()
+      this.isHeldBack = true
+      this.connection?.pause()
     } else this.startIdle()
     this.wake()
   }
 
-  override onResponseEnd(): void {
-    if (this.isSettled) return
-    this.complete()
+  override onWhole(): void {
+    this.settle()
     this.end(Cause.done())
   }
 
   protected override onFailed(error: TransportError): void {
-    if (this.controller === undefined) this.exchange.soon(() => this.onHead?.(Effect.fail(error)))
-    else this.end(Effect.fail(error))
+    if (this.hasHead) this.end(Effect.fail(error))
+    else this.exchange.turns.soon(() => this.onHeadRead?.(Effect.fail(error)))
   }
 
   private get body(): Stream.Stream<Uint8Array, TransportError> {
@@ -114,15 +110,15 @@ export class StreamedCall extends Call {
     if (unread === undefined) return this.ending
     this.unread = undefined
     this.unreadBytes = 0
-    // Later: this may run in a fiber that another of undici's parsers has woken.
-    if (this.controller?.paused === true) this.exchange.soon(() => this.goOn())
+    if (this.isHeldBack) this.goOn()
     return Effect.succeed(unread)
   }
 
   private goOn(): void {
+    this.isHeldBack = false
     if (this.isSettled) return
     this.startIdle()
-    this.controller?.resume()
+    this.connection?.resume()
   }
 
   private end(ending: Effect.Effect<never, TransportError | Cause.Done>): void {
@@ -134,7 +130,7 @@ export class StreamedCall extends Call {
   private wake(): void {
     if (this.isWaking || this.reader === undefined) return
     this.isWaking = true
-    this.exchange.soon(this.handOver)
+    this.exchange.turns.soon(this.handOver)
   }
 
   private readonly handOver = (): void => {

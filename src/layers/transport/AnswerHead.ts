@@ -1,0 +1,122 @@
+/** The head of an HTTP/1.1 answer (RFC 9112), taken as strictly as llhttp takes it. */
+
+export interface AnswerHead {
+  readonly status: number
+  /** Names in lower case; of a repeated one the last value. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly isChunked: boolean
+  /** Bytes of the body; `undefined`: its chunks say, or the end of the connection. */
+  readonly contentLength: number | undefined
+  /** Whether both sides go on with the connection after the answer, if its end can be told. */
+  readonly isKept: boolean
+  /** How long the endpoint says that it keeps the connection, in milliseconds. */
+  readonly keepAliveMs: number | undefined
+}
+
+/** Between two lines, and at the end of the head. */
+export const LINE_END = "\r\n"
+/** What every head begins with. */
+export const BEGINNING = "HTTP/1."
+
+/** Reads a head without the empty line after it; or gives what is wrong with it, as the end of a sentence. */
+export const read = (head: string): AnswerHead | string => {
+  const minor = digitAt(head, BEGINNING.length)
+  const status = statusOf(head)
+  if (status === undefined || (minor !== 0 && minor !== 1)) return "its first line is not that of HTTP/1.1"
+  if (NOT_IN_HEAD.test(head)) return "its head has a character that must not be there"
+
+  const headers: Record<string, string> = {}
+  let contentLength: number | undefined
+  let isChunked = false
+  let isKept = minor === 1
+  let isClosed = false
+  let keepAliveMs: number | undefined
+  for (let end = head.indexOf(LINE_END); end >= 0; ) {
+    const start = end + LINE_END.length
+    end = head.indexOf(LINE_END, start)
+    const colon = head.indexOf(":", start)
+    const name = colon < 0 ? undefined : nameOf(head.slice(start, colon))
+    if (name === undefined) return "its head has a line that is no header"
+    const value = trimmed(head, colon + 1, end < 0 ? head.length : end)
+    headers[name] = value
+    switch (name) {
+      case "content-length":
+        if (contentLength !== undefined) return "it has several content-length headers"
+        if (!LENGTH.test(value)) return "its content-length is not a number"
+        contentLength = Number(value)
+        break
+      case "transfer-encoding":
+        if (isChunked || value.toLowerCase() !== "chunked") return "its transfer-encoding is not chunked"
+        isChunked = true
+        break
+      case "connection":
+        isClosed ||= CLOSE.test(value)
+        isKept ||= KEEP_ALIVE.test(value)
+        break
+      case "keep-alive":
+        keepAliveMs = timeoutOf(value)
+    }
+  }
+  if (isChunked && contentLength !== undefined) return "it has both transfer-encoding and content-length"
+  if (isChunked && minor === 0) return "it has a transfer-encoding, which HTTP/1.0 does not know"
+  if (status === 101) return "it changes to a protocol that nobody asked for"
+  return { status, headers, isChunked, contentLength, isKept: isKept && !isClosed, keepAliveMs }
+}
+
+const SPACE = 32
+const TAB = 9
+const CR = 13
+
+/** Control characters but the tab, and line ends that are not whole. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const NOT_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const LENGTH = /^[0-9]{1,15}$/
+const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i
+const KEEP_ALIVE = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i
+const TIMEOUT = /(?:^|[,; \t])timeout=([0-9]{1,9})/i
+
+const statusOf = (head: string): number | undefined => {
+  const codeAt = BEGINNING.length + 2
+  if (!head.startsWith(BEGINNING) || head.charCodeAt(codeAt - 1) !== SPACE) return undefined
+  const after = head.charCodeAt(codeAt + 3)
+  if (head.length > codeAt + 3 && after !== SPACE && after !== CR) return undefined
+  const hundreds = digitAt(head, codeAt)
+  const tens = digitAt(head, codeAt + 1)
+  const ones = digitAt(head, codeAt + 2)
+  return hundreds < 1 || tens < 0 || ones < 0 ? undefined : hundreds * 100 + tens * 10 + ones
+}
+
+const digitAt = (text: string, at: number): number => {
+  const digit = text.charCodeAt(at) - 48
+  return digit >= 0 && digit <= 9 ? digit : -1
+}
+
+/** Names as they come and in lower case: there are few, and an endpoint always sends the same. */
+const names = new Map<string, string>()
+const MOST_NAMES = 1_000
+const MOST_NAME_LENGTH = 64
+
+const nameOf = (raw: string): string | undefined => {
+  const known = names.get(raw)
+  if (known !== undefined) return known
+  if (!TOKEN.test(raw)) return undefined
+  const name = raw.toLowerCase()
+  if (names.size < MOST_NAMES && raw.length <= MOST_NAME_LENGTH) names.set(raw, name)
+  return name
+}
+
+const trimmed = (text: string, start: number, end: number): string => {
+  let from = start
+  let to = end
+  while (from < to && isBlank(text.charCodeAt(from))) from++
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+const isBlank = (code: number): boolean => code === SPACE || code === TAB
+
+const timeoutOf = (hint: string): number | undefined => {
+  const seconds = TIMEOUT.exec(hint)?.[1]
+  return seconds === undefined ? undefined : Number(seconds) * 1_000
+}

@@ -1,0 +1,238 @@
+/** HTTP/1.1 answers out of the bytes of a connection (RFC 9112). */
+import * as AnswerHead from "./AnswerHead.ts"
+import { ChunkFrames } from "./ChunkFrames.ts"
+
+/** Told what an answer says, as it is read. */
+export interface AnswerSink {
+  /** The head of the answer, once; interim answers are passed over. As `AnswerHead` says. */
+  onHead(status: number, headers: Readonly<Record<string, string>>): void
+  /** The body's next bytes, which are the sink's until this returns. `isLast`: and the whole answer's last. */
+  onBody(bytes: Buffer, from: number, to: number, isLast: boolean): void
+}
+
+/** Why an answer is not read on. */
+export interface AnswerProblem {
+  readonly code: "INVALID_ANSWER" | "HEADERS_TOO_LARGE" | "BODY_TOO_LARGE"
+  /** What is wrong, as the end of a sentence; holds nothing of the answer. */
+  readonly what: string
+}
+
+/** Largest head, and largest trailers, in bytes. */
+const MAX_HEAD_BYTES = 64 * 1024
+/** So much of a read is looked through for the end of a head at first. */
+const USUAL_HEAD_BYTES = 2 * 1024
+/** Fewer bytes are moved faster one by one. */
+const FEW_BYTES = 64
+
+/** What the next bytes are of. */
+const HEAD = 0
+const BODY = 1
+const CHUNKS = 2
+const UNTIL_CLOSE = 3
+const WHOLE = 4
+
+/**
+ * Reads one answer after another, each in as many reads as it comes.
+ *
+ * A body's chunks are moved together within the buffer that was read, so that the sink is called once for each read, and the
+ * buffer may be used again for the next.
+ */
+export class AnswerParser {
+  private readonly maxBodyBytes: number
+  private state = HEAD
+  /** What has come of a head that is not whole. */
+  private partial = ""
+  /** What is left of a body whose length is known. */
+  private left = 0
+  private readonly frames = new ChunkFrames()
+  /** How many bytes of a body of unknown length have come or are announced. */
+  private bodyBytes = 0
+  private canReuse = false
+  private hintMs: number | undefined = undefined
+  private trouble: AnswerProblem | undefined = undefined
+
+  constructor(maxBodyBytes: number) {
+    this.maxBodyBytes = maxBodyBytes
+  }
+
+  /** Why this answer and the connection are of no more use. */
+  get problem(): AnswerProblem | undefined {
+    return this.trouble
+  }
+
+  /** Whether the answer has come to its end. */
+  get isWhole(): boolean {
+    return this.state === WHOLE
+  }
+
+  /** Whether the answer, now whole, lets its connection be used again. */
+  get isReusable(): boolean {
+    return this.canReuse
+  }
+
+  /** How long the endpoint said that it keeps the connection, in milliseconds. */
+  get keepAliveMs(): number | undefined {
+    return this.hintMs
+  }
+
+  /** Makes ready for the next answer. */
+  next(): void {
+    this.state = HEAD
+    this.canReuse = false
+    this.hintMs = undefined
+  }
+
+  /** Reads on: so many bytes of the buffer, which it may change. Then `problem` and `isWhole` are to be asked. */
+  read(bytes: Buffer, length: number, sink: AnswerSink): void {
+    let at = this.state === HEAD ? this.readHead(bytes, length, sink) : 0
+    if (at < length) {
+      if (this.state === BODY) at = this.readBody(bytes, at, length, sink)
+      else if (this.state === CHUNKS) at = this.readChunks(bytes, at, length, sink)
+      else if (this.state === UNTIL_CLOSE) at = this.readUntilClose(bytes, at, length, sink)
+    }
+    // What follows the answer was not asked for.
+    if (at < length) this.canReuse = false
+  }
+
+  /** The connection has ended; whether the answer is whole with that. */
+  end(): boolean {
+    if (this.state === UNTIL_CLOSE) this.state = WHOLE
+    return this.state === WHOLE
+  }
+
+  /** Gives where the body begins, or `length`. */
+  private readHead(bytes: Buffer, length: number, sink: AnswerSink): number {
+    let at = 0
+    while (this.state === HEAD && this.trouble === undefined) {
+      const known = this.partial.length
+      let text = this.partial + bytes.toString("latin1", at, Math.min(length, at + USUAL_HEAD_BYTES))
+      let end = endOf(text, known)
+      if (end < 0 && at + USUAL_HEAD_BYTES < length) {
+        text = this.partial + bytes.toString("latin1", at, length)
+        end = endOf(text, known)
+      }
+      if (end < 0) {
+        this.partial = text
+        if (text.length > MAX_HEAD_BYTES) this.trouble = headTooLarge
+        else if (!mayBeHttp(text)) this.trouble = invalid("it does not begin like one")
+        return length
+      }
+      this.partial = ""
+      at += end + HEAD_END.length - known
+      this.trouble = end > MAX_HEAD_BYTES ? headTooLarge : this.takeHead(text.slice(startOf(text), end), sink)
+    }
+    return at
+  }
+
+  private takeHead(text: string, sink: AnswerSink): AnswerProblem | undefined {
+    const head = AnswerHead.read(text)
+    if (typeof head === "string") return invalid(head)
+    const { status, headers, isChunked, contentLength } = head
+    // Interim answers (RFC 9110, 15.2) come before the answer.
+    if (status < 200) return undefined
+    this.canReuse = head.isKept
+    this.hintMs = head.keepAliveMs
+    if (status === 204 || status === 304 || contentLength === 0) this.state = WHOLE
+    else if (isChunked) {
+      this.state = CHUNKS
+      this.frames.reset()
+      this.bodyBytes = 0
+    } else if (contentLength !== undefined) {
+      if (contentLength > this.maxBodyBytes) return this.bodyTooLarge()
+      this.state = BODY
+      this.left = contentLength
+    } else {
+      this.state = UNTIL_CLOSE
+      this.canReuse = false
+      this.bodyBytes = 0
+    }
+    sink.onHead(status, headers)
+    return undefined
+  }
+
+  private readBody(bytes: Buffer, at: number, length: number, sink: AnswerSink): number {
+    const to = Math.min(length, at + this.left)
+    this.left -= to - at
+    if (this.left === 0) this.state = WHOLE
+    sink.onBody(bytes, at, to, this.left === 0)
+    return to
+  }
+
+  private readUntilClose(bytes: Buffer, at: number, length: number, sink: AnswerSink): number {
+    this.bodyBytes += length - at
+    if (this.bodyBytes > this.maxBodyBytes) this.trouble = this.bodyTooLarge()
+    else sink.onBody(bytes, at, length, false)
+    return length
+  }
+
+  private readChunks(bytes: Buffer, start: number, length: number, sink: AnswerSink): number {
+    const { frames } = this
+    let at = start
+    // The body's bytes of this read so far.
+    let from = start
+    let to = start
+    while (at < length && this.trouble === undefined && !frames.hasEnded) {
+      const size = Math.min(frames.left, length - at)
+      if (size === 0) {
+        this.trouble = this.takeFrame(bytes[at++]!)
+        continue
+      }
+      if (to === from) {
+        from = at
+        to = at
+      } else move(bytes, at, to, size)
+      frames.took(size)
+      at += size
+      to += size
+    }
+    if (frames.hasEnded) this.state = WHOLE
+    if (to > from) sink.onBody(bytes, from, to, this.state === WHOLE)
+    return at
+  }
+
+  private takeFrame(byte: number): AnswerProblem | undefined {
+    const { frames } = this
+    const wrong = frames.take(byte)
+    if (wrong !== undefined) return invalid(wrong)
+    this.bodyBytes += frames.left
+    if (this.bodyBytes > this.maxBodyBytes) return this.bodyTooLarge()
+    return frames.trailerBytes > MAX_HEAD_BYTES ? headTooLarge : undefined
+  }
+
+  private bodyTooLarge(): AnswerProblem {
+    return { code: "BODY_TOO_LARGE", what: `its body is larger than ${this.maxBodyBytes} bytes` }
+  }
+}
+
+const CR = 13
+const LF = 10
+const HEAD_END = "\r\n\r\n"
+
+const invalid = (what: string): AnswerProblem => ({ code: "INVALID_ANSWER", what })
+
+const headTooLarge: AnswerProblem = {
+  code: "HEADERS_TOO_LARGE",
+  what: `its headers are larger than ${MAX_HEAD_BYTES} bytes`
+}
+
+/** Where the head begins: empty lines before it are passed over. */
+const startOf = (text: string): number => {
+  let at = 0
+  while (text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF) at += 2
+  return at
+}
+
+/** Where the head ends, when so many characters were known before; negative: not yet. */
+const endOf = (text: string, known: number): number =>
+  text.indexOf(HEAD_END, Math.max(startOf(text), known - HEAD_END.length + 1))
+
+/** Whether it may become a head, so that nobody waits for more of what is not HTTP. */
+const mayBeHttp = (text: string): boolean => {
+  const begun = text.slice(startOf(text), startOf(text) + AnswerHead.BEGINNING.length)
+  return begun === "\r" || AnswerHead.BEGINNING.startsWith(begun)
+}
+
+const move = (bytes: Buffer, from: number, to: number, size: number): void => {
+  if (size > FEW_BYTES) bytes.copyWithin(to, from, from + size)
+  else for (let i = 0; i < size; i++) bytes[to + i] = bytes[from + i]!
+}

@@ -1,0 +1,226 @@
+/** One connection to an endpoint: one request at a time, over HTTP/1.1. */
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import { AnswerParser, type AnswerProblem, type AnswerSink } from "./AnswerParser.ts"
+import { Deadline, type Deadlines } from "./Deadlines.ts"
+import type { RequestMessage } from "./RequestMessage.ts"
+import type { Turns } from "./Turns.ts"
+
+/** Whose request is under way: told of its answer as it comes, and then once that it is whole or why there is none. */
+export interface Requester extends AnswerSink {
+  /** The request has just been written. */
+  onWritten(): void
+  onWhole(): void
+  /** The connection had been kept open and broke before anything was written to it: a new one may well do. */
+  onStale(): void
+  onBroken(reason: Broken): void
+}
+
+/** Why there is no whole answer: an error of the system's, something about the answer, or that it is not whole. */
+export type Broken = Error | AnswerProblem | "incomplete" | "closed"
+
+/** Where connections go. */
+export interface Target {
+  readonly origin: string
+  /** Name and port, as requests name it. */
+  readonly host: string
+  readonly hostname: string
+  readonly port: number
+  readonly isSecure: boolean
+  /** For new connections to begin where an earlier one was (TLS resumption). */
+  session: Buffer | undefined
+}
+
+/** What the connections of a transport share. */
+export interface ConnectionHome {
+  readonly maxBodyBytes: number
+  readonly keepAliveMs: number
+  readonly turns: Turns
+  /** Of the connections that are not used. */
+  readonly idle: Deadlines
+  /** All sockets read into it, one after another: what is in it is used up before the next is read. */
+  readonly room: Buffer
+  /** The connection is free for the next request. */
+  onFree(connection: Connection): void
+  /** The connection is no more; whether it was free. */
+  onLost(connection: Connection, wasFree: boolean): void
+}
+
+/** An endpoint's hint is how long it waits itself: a request must not be under way to it by then. */
+const HINT_MARGIN_MS = 2_000
+const MOST_KEPT_MS = 600_000
+const PROBE_AFTER_MS = 60_000
+
+/**
+ * **Details**
+ *
+ * - The socket does not keep the process alive; the deadlines of the calls do.
+ * - What comes when nothing was asked ends the connection. A request on a connection that was free in an earlier turn of the
+ *   event loop is written after one look at all sockets, so that an answer that nobody asked for (such as `408`, which
+ *   servers send as they close what is not used), or the end of the connection, is not taken for the answer to it.
+ */
+export class Connection {
+  readonly target: Target
+  private readonly home: ConnectionHome
+  private readonly parser: AnswerParser
+  private readonly socket: Net.Socket
+  private readonly idleDeadline = new Deadline(() => this.lose("closed"))
+  private requester: Requester | undefined = undefined
+  private message: RequestMessage | undefined = undefined
+  private isOpen = false
+  private isWritten = false
+  private isPaused = false
+  private isLost = false
+  /** It has answered a request. */
+  private isUsed = false
+  private isFree = false
+  private freeSince = 0
+  /** The request asked that the connection be closed. */
+  private closes = false
+
+  constructor(home: ConnectionHome, target: Target) {
+    this.home = home
+    this.target = target
+    this.parser = new AnswerParser(home.maxBodyBytes)
+    this.socket = this.connect()
+  }
+
+  /** Whether it has been closed, by either side. */
+  get isClosed(): boolean {
+    return this.isLost
+  }
+
+  /** Writes a request as soon as it can be; only when the connection is free. */
+  send(message: RequestMessage, requester: Requester): void {
+    this.home.idle.stop(this.idleDeadline)
+    this.isFree = false
+    this.message = message
+    this.requester = requester
+    this.isWritten = false
+    if (!this.isOpen) return
+    if (this.freeSince === this.home.turns.current) this.write()
+    else this.home.turns.soon(this.write)
+  }
+
+  /** The socket is not read any more. */
+  pause(): void {
+    this.isPaused = true
+  }
+
+  /** The socket is read again. */
+  resume(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    this.socket.resume()
+  }
+
+  /** Closes the socket at once, also one that is still being connected. Nobody is told. */
+  drop(): void {
+    this.requester = undefined
+    this.lose("closed")
+  }
+
+  /** Closes the socket and tells whoever uses it; done when it is closed. */
+  close(): Promise<void> {
+    const closed = this.socket.closed
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => this.socket.once("close", () => resolve()))
+    this.lose("closed")
+    return closed
+  }
+
+  private connect(): Net.Socket {
+    const { target } = this
+    const options = {
+      host: target.hostname,
+      port: target.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
+      onread: { buffer: this.home.room, callback: this.read }
+    }
+    const socket = target.isSecure
+      ? Tls.connect({
+          ...options,
+          servername: Net.isIP(target.hostname) === 0 ? target.hostname : "",
+          ALPNProtocols: ["http/1.1"],
+          ...(target.session === undefined ? {} : { session: target.session })
+        })
+          .once("secureConnect", this.opened)
+          .on("session", (session) => {
+            target.session = session
+          })
+      : Net.connect(options).once("connect", this.opened)
+    return socket
+      .unref()
+      .once("end", this.ended)
+      .on("error", (error) => this.lose(error))
+      .once("close", () => this.lose("incomplete"))
+  }
+
+  private readonly opened = (): void => {
+    this.isOpen = true
+    this.write()
+  }
+
+  private readonly write = (): void => {
+    const { message, requester } = this
+    if (message === undefined || requester === undefined || this.isWritten || this.isLost) return
+    this.isWritten = true
+    this.closes = message.closes
+    this.message = undefined
+    this.parser.next()
+    this.socket.write(message.data, message.encoding)
+    requester.onWritten()
+  }
+
+  private readonly read = (size: number): boolean => {
+    const { parser, requester } = this
+    if (requester === undefined || !this.isWritten) this.lose("closed")
+    else {
+      parser.read(this.home.room, size, requester)
+      if (parser.problem !== undefined) this.lose(parser.problem)
+      else if (parser.isWhole) this.finish(requester, parser.isReusable)
+    }
+    return !this.isPaused
+  }
+
+  private readonly ended = (): void => {
+    const { requester } = this
+    if (requester !== undefined && this.isWritten && this.parser.end()) this.finish(requester, false)
+    else this.lose("incomplete")
+  }
+
+  private finish(requester: Requester, isReusable: boolean): void {
+    this.requester = undefined
+    this.isUsed = true
+    this.isPaused = false
+    const keepMs = this.keptMs()
+    // An endpoint that answers before it has read the request may not read the rest of it.
+    if (isReusable && !this.closes && keepMs > 0 && this.socket.writableLength === 0) {
+      this.isFree = true
+      this.freeSince = this.home.turns.current
+      this.home.idle.start(this.idleDeadline, keepMs)
+      this.home.onFree(this)
+    } else this.lose("closed")
+    requester.onWhole()
+  }
+
+  private keptMs(): number {
+    const { keepAliveMs } = this.parser
+    return keepAliveMs === undefined ? this.home.keepAliveMs : Math.min(keepAliveMs - HINT_MARGIN_MS, MOST_KEPT_MS)
+  }
+
+  private lose(reason: Broken): void {
+    if (this.isLost) return
+    this.isLost = true
+    this.home.idle.stop(this.idleDeadline)
+    this.home.onLost(this, this.isFree)
+    this.socket.destroy()
+    const { requester } = this
+    this.requester = undefined
+    if (requester === undefined) return
+    if (this.isUsed && !this.isWritten && reason !== "closed") requester.onStale()
+    else requester.onBroken(reason)
+  }
+}
