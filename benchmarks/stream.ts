@@ -3,7 +3,7 @@
  * undici's bare `dispatch` that reads the same streams and counts their bytes. Each event is a chunk of HTTP.
  */
 import { Effect, Layer, Stream } from "effect"
-import { DispatchedGenAiClient, GenAiClient, Transport, Http1Transport, type WireRequest } from "../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, Http1Transport, Transport, type WireRequest } from "../src/index.ts"
 import { config, endpoint } from "../test/support/Config.ts"
 import { type BareRequest, bareClient, bareDispatch } from "./support/Bare.ts"
 import type { Benchmark, Case, Measurement } from "./support/Benchmark.ts"

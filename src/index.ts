@@ -35,8 +35,8 @@ export * as Dispatcher from "./layers/dispatch/Dispatcher.ts"
 export * as DispatchedGenAiClient from "./layers/genai/DispatchedGenAiClient.ts"
 export { type Amounts, type Budget, Spending, type Spent } from "./layers/genai/Spending.ts"
 export * as SandboxServer from "./layers/sandbox/SandboxServer.ts"
-export * as HttpClientTransport from "./layers/transport/HttpClientTransport.ts"
 export * as Http1Transport from "./layers/transport/Http1Transport.ts"
+export * as HttpClientTransport from "./layers/transport/HttpClientTransport.ts"
 export {
   type AskedTokens,
   type BatchCheck,
