@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Result, Schema, type Scope, Stream } from "effect"
 import type { WireRequest } from "../../../src/domain/providers/Wire.ts"
-import { Transport, type TransportError } from "../../../src/services/Transport.ts"
+import { type SendListener, Transport, type TransportError } from "../../../src/services/Transport.ts"
 import { listsUpTo } from "../../support/RandomLists.ts"
 import { request, type Traits } from "./conformance.ts"
 import { Answer, Damage, damaged, Garbage, rendered } from "./randomAnswers.ts"
@@ -26,13 +26,13 @@ export interface Read {
 
 /** The two ways to read an answer: as a whole, and as it comes. */
 export const ways = {
-  send: (wire: WireRequest): Effect.Effect<Read, TransportError, Transport> =>
-    Effect.flatMap(Transport, (transport) => transport.send(wire)),
-  open: (wire: WireRequest): Effect.Effect<Read, TransportError, Transport> =>
+  send: (wire: WireRequest, listener?: SendListener): Effect.Effect<Read, TransportError, Transport> =>
+    Effect.flatMap(Transport, (transport) => transport.send(wire, listener)),
+  open: (wire: WireRequest, listener?: SendListener): Effect.Effect<Read, TransportError, Transport> =>
     Effect.scoped(
       Effect.gen(function* () {
         const transport = yield* Transport
-        const { status, headers, body } = yield* transport.open(wire)
+        const { status, headers, body } = yield* transport.open(wire, listener)
         const chunks = yield* Stream.runCollect(body)
         return { status, headers, body: Buffer.concat(chunks).toString() }
       })
