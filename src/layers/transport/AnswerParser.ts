@@ -129,7 +129,7 @@ export class AnswerParser {
     if (typeof head === "string") return invalid(head)
     const { status, headers, isChunked, contentLength } = head
     // Interim answers (RFC 9110, 15.2) come before the answer.
-    if (status < 200) return undefined
+    if (status < 200) return head.isKept ? undefined : invalid("it closes the connection before it comes")
     this.canReuse = head.isKept
     this.hintMs = head.keepAliveMs
     if (status === 204 || status === 304 || contentLength === 0) this.state = WHOLE

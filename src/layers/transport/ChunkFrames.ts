@@ -23,6 +23,7 @@ const LF = 10
 const CR = 13
 const SPACE = 32
 const SEMICOLON = 59
+const DELETE = 127
 
 const NO_SIZE = "a chunk's size is not a number"
 const NO_EXTENSIONS = "a chunk's extensions are not right"
@@ -72,7 +73,8 @@ export class ChunkFrames {
         return this.takeSize(byte)
       case EXTENSION:
         if (byte === CR) this.next = SIZE_LF
-        else if (byte === LF || ++this.count > MAX_EXTENSION_BYTES) return NO_EXTENSIONS
+        else if ((byte < SPACE && byte !== TAB) || byte === DELETE || ++this.count > MAX_EXTENSION_BYTES)
+          return NO_EXTENSIONS
         return undefined
       case SIZE_LF:
         if (byte !== LF) return NO_SIZE_END
@@ -108,7 +110,7 @@ export class ChunkFrames {
     }
     if (this.count === 0) return NO_SIZE
     if (byte === CR) this.next = SIZE_LF
-    else if (byte === SEMICOLON || byte === SPACE || byte === TAB) {
+    else if (byte === SEMICOLON) {
       this.next = EXTENSION
       this.count = 0
     } else return NO_SIZE

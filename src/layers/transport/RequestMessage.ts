@@ -6,7 +6,7 @@ export interface RequestMessage {
   readonly data: string | Buffer
   /** Of a string. */
   readonly encoding: "latin1" | "utf8"
-  /** The request asks that its connection be closed after the answer. */
+  /** Whether the request asks that its connection be closed after the answer. */
   readonly closes: boolean
 }
 
@@ -14,51 +14,51 @@ export interface RequestMessage {
 export class InvalidRequest extends Error {}
 
 /**
- * Throws `InvalidRequest` when a name, a value or the path would not stay within its place.
+ * Writes a request to a host, unless a header of its own names another.
  *
- * `host` is what the request is sent to, unless a header says otherwise.
+ * Throws `InvalidRequest` when its path or a header would not stay in its place, or says how the request is sent, which is the
+ * transport's to say.
  */
 export const messageOf = ({ method, path, headers, body }: WireRequest, host: string): RequestMessage => {
   if (!PATH.test(path)) throw new InvalidRequest("its path has a character that must be percent-encoded")
-  let own = ""
-  let names = ""
+  let hostLine = `host: ${host}\r\n`
+  let lines = ""
   let closes = false
   let isAscii = true
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!
     const value = headers[at + 1] ?? ""
-    if (!TOKEN.test(name)) throw new InvalidRequest(`the header name ${JSON.stringify(name)} is not one`)
+    if (!TOKEN.test(name)) throw new InvalidRequest(`${JSON.stringify(name)} is no name of a header`)
     if (NOT_ASCII.test(value)) {
-      if (NOT_IN_VALUE.test(value))
-        throw new InvalidRequest(`invalid ${name} header: its value has a character that headers cannot have`)
+      if (NOT_LATIN1.test(value)) throw invalid(name, "its value has a character that headers cannot have")
       isAscii = false
     }
     switch (name.toLowerCase()) {
       case "host":
-        names = `host: ${value}\r\n`
-        continue
+        hostLine = `host: ${value}\r\n`
+        break
       case "connection":
+        if (!CONNECTION.test(value)) throw invalid(name, "it can be close or keep-alive")
         closes = value.toLowerCase() === "close"
-        if (!closes && value.toLowerCase() !== "keep-alive")
-          throw new InvalidRequest(`invalid connection header: it can be close or keep-alive`)
-        continue
+        break
       case "content-length":
-      case "transfer-encoding":
-      case "keep-alive":
-      case "upgrade":
       case "expect":
+      case "keep-alive":
       case "te":
       case "trailer":
-        throw new InvalidRequest(`invalid ${name} header: the transport itself says how a request is sent`)
+      case "transfer-encoding":
+      case "upgrade":
+        throw invalid(name, "how the request is sent is the transport's to say")
+      default:
+        lines += `${name}: ${value}\r\n`
     }
-    own += `${name}: ${value}\r\n`
   }
-  const length = Buffer.byteLength(body)
-  const head =
-    `${method} ${path} HTTP/1.1\r\n${names === "" ? `host: ${host}\r\n` : names}` +
-    `connection: ${closes ? "close" : "keep-alive"}\r\n${own}` +
-    (length === 0 && method === "GET" ? "\r\n" : `content-length: ${length}\r\n\r\n`)
-  if (length === body.length) return { data: head + body, encoding: "latin1", closes }
+  const bytes = Buffer.byteLength(body)
+  const lengthLine = bytes === 0 && method === "GET" ? "" : `content-length: ${bytes}\r\n`
+  const connectionLine = closes ? "connection: close\r\n" : "connection: keep-alive\r\n"
+  const head = `${method} ${path} HTTP/1.1\r\n${hostLine}${connectionLine}${lines}${lengthLine}\r\n`
+  // One copy from characters to bytes: the fastest is that of characters which are a byte each.
+  if (bytes === body.length) return { data: head + body, encoding: "latin1", closes }
   if (isAscii) return { data: head + body, encoding: "utf8", closes }
   return { data: Buffer.concat([Buffer.from(head, "latin1"), Buffer.from(body)]), encoding: "latin1", closes }
 }
@@ -66,4 +66,7 @@ export const messageOf = ({ method, path, headers, body }: WireRequest, host: st
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PATH = /^\/[\x21-\x7e]*$/
 const NOT_ASCII = /[^\t\x20-\x7e]/
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+const NOT_LATIN1 = /[^\t\x20-\x7e\x80-\xff]/
+const CONNECTION = /^(?:close|keep-alive)$/i
+
+const invalid = (name: string, why: string): InvalidRequest => new InvalidRequest(`invalid ${name} header: ${why}`)
