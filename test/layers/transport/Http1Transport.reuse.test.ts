@@ -1,5 +1,5 @@
 import * as Http1Transport from "../../../src/layers/transport/Http1Transport.ts"
-import type { SocketTraits } from "./answers.ts"
+import type { SocketTraits } from "./exchanges.ts"
 import { requestConformance } from "./requests.ts"
 import { reuseConformance } from "./reuse.ts"
 

@@ -4,8 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, type Scope, Stream } from "effect"
 import { Transport } from "../../../src/services/Transport.ts"
 import { listsUpTo } from "../../support/RandomLists.ts"
-import { type SocketTraits, timeouts, WAYS, ways } from "./answers.ts"
 import { countSends, request } from "./conformance.ts"
+import { type SocketTraits, timeouts, WAYS, ways } from "./exchanges.ts"
 import { bytesOf, play, type RawRequest, rawServer } from "./rawServer.ts"
 
 const MIB = 1024 * 1024
