@@ -79,12 +79,21 @@ export const errorOf = (result: Exchanged, hint: string): TransportError => {
   return result.failure
 }
 
-/** The bytes whole, byte by byte, and cut in two at every position. */
-export const everyCut = (bytes: Buffer): ReadonlyArray<readonly [hint: string, pieces: ReadonlyArray<Buffer>]> => [
-  ["whole", [bytes]],
-  ["byte by byte", cutInto(bytes, [1])],
-  ["by two bytes", cutInto(bytes, [2])],
-  ...Array.from(bytes.subarray(1), (_, i) => [`cut at ${i + 1}`, cutAt(bytes, [i + 1])] as const)
+type Cut = readonly [hint: string, way: Way, pieces: ReadonlyArray<Buffer>]
+
+/** The bytes whole, byte by byte, and cut in two at every position; there the two ways take turns. */
+export const everyCut = (bytes: Buffer): ReadonlyArray<Cut> => [
+  ...WAYS.flatMap(
+    (way): ReadonlyArray<Cut> => [
+      [`${way}, whole`, way, [bytes]],
+      [`${way}, byte by byte`, way, cutInto(bytes, [1])],
+      [`${way}, by two bytes`, way, cutInto(bytes, [2])]
+    ]
+  ),
+  ...Array.from(bytes.subarray(1), (_, i): Cut => {
+    const way = WAYS[i % 2]!
+    return [`${way}, cut at ${i + 1}`, way, cutAt(bytes, [i + 1])]
+  })
 ]
 
 /** A good request after the others is answered. */
