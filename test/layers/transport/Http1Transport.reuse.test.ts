@@ -1,5 +1,6 @@
 import * as Http1Transport from "../../../src/layers/transport/Http1Transport.ts"
 import type { SocketTraits } from "./exchanges.ts"
+import { ownAnswerConformance } from "./ownAnswers.ts"
 import { requestConformance } from "./requests.ts"
 import { reuseConformance } from "./reuse.ts"
 
@@ -12,3 +13,4 @@ const traits: SocketTraits = {
 }
 requestConformance("Http1Transport", traits)
 reuseConformance("Http1Transport", traits)
+ownAnswerConformance("Http1Transport", traits)
