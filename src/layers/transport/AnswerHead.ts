@@ -13,17 +13,22 @@ export interface AnswerHead {
   readonly keepAliveMs: number | undefined
 }
 
-/** Between two lines, and at the end of the head. */
+/** Between two lines. */
 export const LINE_END = "\r\n"
+/** After a head, and after trailers. */
+export const END = "\r\n\r\n"
 /** What every head begins with. */
 export const BEGINNING = "HTTP/1."
+
+/** Of a head, or of what has come of it. */
+export const WRONG_CHARACTER = "its head has a character that must not be there"
 
 /** Reads a head without the empty line after it; or gives what is wrong with it, as the end of a sentence. */
 export const read = (head: string): AnswerHead | string => {
   const minor = digitAt(head, BEGINNING.length)
   const status = statusOf(head)
   if (status === undefined || (minor !== 0 && minor !== 1)) return "its first line is not that of HTTP/1.1"
-  if (NOT_IN_HEAD.test(head)) return "its head has a character that must not be there"
+  if (NOT_IN_HEAD.test(head)) return WRONG_CHARACTER
 
   const headers: Record<string, string> = {}
   let contentLength: number | undefined
@@ -63,6 +68,21 @@ export const read = (head: string): AnswerHead | string => {
   return { status, headers, isChunked, contentLength, isKept: isKept && !isClosed, keepAliveMs }
 }
 
+/** Whether a head is wrong whose end has not come; so much of it was known, and looked at before. */
+export const isWrongSoFar = (text: string, known: number): boolean => {
+  const from = text.charCodeAt(known - 1) === CR ? known - 1 : known
+  const to = text.charCodeAt(text.length - 1) === CR ? text.length - 1 : text.length
+  return NOT_IN_HEAD.test(text.slice(from, to))
+}
+
+/** Whether these lines are headers, as trailers must be. */
+export const areHeaders = (lines: string): boolean =>
+  !NOT_IN_HEAD.test(lines) &&
+  lines.split(LINE_END).every((line) => {
+    const colon = line.indexOf(":")
+    return colon >= 0 && nameOf(line.slice(0, colon)) !== undefined
+  })
+
 const SPACE = 32
 const TAB = 9
 const CR = 13
@@ -71,7 +91,7 @@ const CR = 13
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const NOT_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const LENGTH = /^[0-9]{1,15}$/
+const LENGTH = /^[0-9]+$/
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i
 const KEEP_ALIVE = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i
 const TIMEOUT = /(?:^|[,; \t])timeout=([0-9]{1,9})/i

@@ -115,10 +115,11 @@ export class AnswerParser {
         this.partial = text
         if (text.length > MAX_HEAD_BYTES) this.trouble = headTooLarge
         else if (!mayBeHttp(text)) this.trouble = invalid("it does not begin like one")
+        else if (AnswerHead.isWrongSoFar(text, known)) this.trouble = invalid(AnswerHead.WRONG_CHARACTER)
         return length
       }
       this.partial = ""
-      at += end + HEAD_END.length - known
+      at += end + AnswerHead.END.length - known
       this.trouble = end > MAX_HEAD_BYTES ? headTooLarge : this.takeHead(text.slice(startOf(text), end), sink)
     }
     return at
@@ -206,7 +207,6 @@ export class AnswerParser {
 
 const CR = 13
 const LF = 10
-const HEAD_END = "\r\n\r\n"
 
 const invalid = (what: string): AnswerProblem => ({ code: "INVALID_ANSWER", what })
 
@@ -224,7 +224,7 @@ const startOf = (text: string): number => {
 
 /** Where the head ends, when so many characters were known before; negative: not yet. */
 const endOf = (text: string, known: number): number =>
-  text.indexOf(HEAD_END, Math.max(startOf(text), known - HEAD_END.length + 1))
+  text.indexOf(AnswerHead.END, Math.max(startOf(text), known - AnswerHead.END.length + 1))
 
 /** Whether it may become a head, so that nobody waits for more of what is not HTTP. */
 const mayBeHttp = (text: string): boolean => {

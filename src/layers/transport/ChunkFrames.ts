@@ -1,5 +1,7 @@
 /** What stands around the data of a chunked body (RFC 9112, 7.1): sizes, extensions, line ends, trailers. */
 
+import * as AnswerHead from "./AnswerHead.ts"
+
 /** Largest extensions of one chunk, in bytes. */
 const MAX_EXTENSION_BYTES = 4 * 1024
 /** More than any body that is taken has. */
@@ -13,10 +15,7 @@ const DATA = 3
 const DATA_CR = 4
 const DATA_LF = 5
 const TRAILERS = 6
-const TRAILER = 7
-const TRAILER_LF = 8
-const END_LF = 9
-const ENDED = 10
+const ENDED = 7
 
 const TAB = 9
 const LF = 10
@@ -34,8 +33,9 @@ const NO_TRAILERS = "its trailers are not right"
 /** Takes a body's bytes one by one but for its data, which are to be taken by `left`. */
 export class ChunkFrames {
   private next = SIZE
-  /** Digits of the size, or bytes of the extensions, or of the trailers. */
+  /** Digits of the size, or bytes of the extensions. */
   private count = 0
+  private trailers = ""
   /** Bytes of the chunk's data that are to come; or of its size, while that is read. */
   private size = 0
 
@@ -44,6 +44,7 @@ export class ChunkFrames {
     this.next = SIZE
     this.count = 0
     this.size = 0
+    this.trailers = ""
   }
 
   /** How many bytes of data come now: none while it is what stands around them that comes. */
@@ -57,7 +58,7 @@ export class ChunkFrames {
 
   /** Bytes of the trailers so far. */
   get trailerBytes(): number {
-    return this.next >= TRAILERS ? this.count : 0
+    return this.trailers.length
   }
 
   /** So many bytes of data have been taken. */
@@ -88,18 +89,23 @@ export class ChunkFrames {
         this.next = SIZE
         return byte === LF ? undefined : NO_DATA_END
       case TRAILERS:
-      case TRAILER:
-        this.count++
-        if (byte === CR) this.next = this.next === TRAILERS ? END_LF : TRAILER_LF
-        else this.next = TRAILER
-        return byte === LF ? NO_TRAILERS : undefined
-      case TRAILER_LF:
-        this.next = TRAILERS
-        return byte === LF ? undefined : NO_TRAILERS
+        return this.takeTrailers(byte)
       default:
-        this.next = ENDED
-        return byte === LF ? undefined : NO_TRAILERS
+        return undefined
     }
+  }
+
+  private takeTrailers(byte: number): string | undefined {
+    const isAfterCr = this.trailers.endsWith("\r")
+    this.trailers += String.fromCharCode(byte)
+    if ((byte === LF) !== isAfterCr) return NO_TRAILERS
+    const { trailers } = this
+    if (trailers === AnswerHead.LINE_END) this.next = ENDED
+    else if (trailers.endsWith(AnswerHead.END)) {
+      this.next = ENDED
+      if (!AnswerHead.areHeaders(trailers.slice(0, -AnswerHead.END.length))) return NO_TRAILERS
+    }
+    return undefined
   }
 
   private takeSize(byte: number): string | undefined {

@@ -38,6 +38,8 @@ export interface ConnectionHome {
   readonly turns: Turns
   /** Of the connections that are not used. */
   readonly idle: Deadlines
+  /** Made once: what is trusted takes longer to set up than a connection. */
+  readonly secureContext: Tls.SecureContext
   /** All sockets read into it, one after another: what is in it is used up before the next is read. */
   readonly room: Buffer
   /** The connection is free for the next request. */
@@ -55,9 +57,9 @@ const PROBE_AFTER_MS = 60_000
  * **Details**
  *
  * - The socket does not keep the process alive; the deadlines of the calls do.
- * - What comes when nothing was asked ends the connection. A request on a connection that was free in an earlier turn of the
- *   event loop is written after one look at all sockets, so that an answer that nobody asked for (such as `408`, which
- *   servers send as they close what is not used), or the end of the connection, is not taken for the answer to it.
+ * - What comes when nothing was asked ends the connection. A request on a connection that was free is written after one look
+ *   at all sockets. So the end of the connection is seen, which some servers send right after an answer, and an answer that
+ *   nobody asked for (such as `408`, which servers send as they close what is not used) is not taken for the answer to it.
  */
 export class Connection {
   readonly target: Target
@@ -74,7 +76,6 @@ export class Connection {
   /** It has answered a request. */
   private isUsed = false
   private isFree = false
-  private freeSince = 0
   /** The request asked that the connection be closed. */
   private closes = false
 
@@ -97,9 +98,7 @@ export class Connection {
     this.message = message
     this.requester = requester
     this.isWritten = false
-    if (!this.isOpen) return
-    if (this.freeSince === this.home.turns.current) this.write()
-    else this.home.turns.soon(this.write)
+    if (this.isOpen) this.home.turns.soon(this.write)
   }
 
   /** The socket is not read any more. */
@@ -144,6 +143,7 @@ export class Connection {
           ...options,
           servername: Net.isIP(target.hostname) === 0 ? target.hostname : "",
           ALPNProtocols: ["http/1.1"],
+          secureContext: this.home.secureContext,
           ...(target.session === undefined ? {} : { session: target.session })
         })
           .once("secureConnect", this.opened)
@@ -165,7 +165,7 @@ export class Connection {
 
   private readonly write = (): void => {
     const { message, requester } = this
-    if (message === undefined || requester === undefined || this.isWritten || this.isLost) return
+    if (message === undefined || requester === undefined || this.isLost) return
     this.isWritten = true
     this.closes = message.closes
     this.message = undefined
@@ -176,7 +176,7 @@ export class Connection {
 
   private readonly read = (size: number): boolean => {
     const { parser, requester } = this
-    if (requester === undefined || !this.isWritten) this.lose("closed")
+    if (requester === undefined || !this.isWritten) this.lose("incomplete")
     else {
       parser.read(this.home.room, size, requester)
       if (parser.problem !== undefined) this.lose(parser.problem)
@@ -195,15 +195,23 @@ export class Connection {
     this.requester = undefined
     this.isUsed = true
     this.isPaused = false
+    if (!isReusable || this.closes) this.lose("closed")
+    else if (this.socket.writableLength === 0) this.free()
+    // TLS tells only now that all is written.
+    else this.home.turns.soon(this.free)
+    requester.onWhole()
+  }
+
+  private readonly free = (): void => {
+    if (this.isLost) return
     const keepMs = this.keptMs()
     // An endpoint that answers before it has read the request may not read the rest of it.
-    if (isReusable && !this.closes && keepMs > 0 && this.socket.writableLength === 0) {
+    if (keepMs <= 0 || this.socket.writableLength > 0) this.lose("closed")
+    else {
       this.isFree = true
-      this.freeSince = this.home.turns.current
       this.home.idle.start(this.idleDeadline, keepMs)
       this.home.onFree(this)
-    } else this.lose("closed")
-    requester.onWhole()
+    }
   }
 
   private keptMs(): number {

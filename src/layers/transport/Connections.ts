@@ -1,4 +1,5 @@
 /** The connections of a transport. */
+import * as Tls from "node:tls"
 import { Connection, type ConnectionHome, type Target } from "./Connection.ts"
 import { Deadlines } from "./Deadlines.ts"
 import { InvalidRequest } from "./RequestMessage.ts"
@@ -50,6 +51,7 @@ export class Connections implements ConnectionHome {
   readonly turns: Turns
   readonly idle = new Deadlines({ keepsProcess: false })
   readonly room = Buffer.allocUnsafeSlow(READ_BYTES)
+  private context: Tls.SecureContext | undefined = undefined
   private readonly free = new Map<string, Free>()
   private readonly all = new Set<Connection>()
   private isClosed = false
@@ -58,6 +60,11 @@ export class Connections implements ConnectionHome {
     this.maxBodyBytes = options.maxBodyBytes
     this.keepAliveMs = options.keepAliveMs
     this.turns = turns
+  }
+
+  get secureContext(): Tls.SecureContext {
+    this.context ??= Tls.createSecureContext()
+    return this.context
   }
 
   /** How many there are, free or not. */

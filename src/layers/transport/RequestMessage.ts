@@ -28,7 +28,7 @@ export const messageOf = ({ method, path, headers, body }: WireRequest, host: st
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!
     const value = headers[at + 1] ?? ""
-    if (!TOKEN.test(name)) throw new InvalidRequest(`${JSON.stringify(name)} is no name of a header`)
+    if (!TOKEN.test(name)) throw new InvalidRequest(`"${name.replace(NOT_PRINTED, "?")}" is no name of a header`)
     if (NOT_ASCII.test(value)) {
       if (NOT_LATIN1.test(value)) throw invalid(name, "its value has a character that headers cannot have")
       isAscii = false
@@ -65,6 +65,7 @@ export const messageOf = ({ method, path, headers, body }: WireRequest, host: st
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PATH = /^\/[\x21-\x7e]*$/
+const NOT_PRINTED = /[^\x20-\x7e]/g
 const NOT_ASCII = /[^\t\x20-\x7e]/
 const NOT_LATIN1 = /[^\t\x20-\x7e\x80-\xff]/
 const CONNECTION = /^(?:close|keep-alive)$/i

@@ -1,7 +1,5 @@
-/** The event loop's turns, as a transport sees them. */
-
 /**
- * Runs what is to be done soon, on an empty stack, once all sockets of the turn have been read.
+ * Runs what is to be done soon: on an empty stack, once all sockets have been read.
  *
  * What reads a socket must not wake a fiber itself: the fiber would run inside the reading, and fibers that wake each other
  * would fill the stack. And not between two sockets: parsing, then decoding, then writing, each for many answers in a row,
@@ -9,12 +7,6 @@
  */
 export class Turns {
   private waiting: Array<() => void> = []
-  private turn = 0
-
-  /** The number of this turn. What was seen in another one may be old: sockets have been read since, or are to be. */
-  get current(): number {
-    return this.turn
-  }
 
   soon(run: () => void): void {
     if (this.waiting.push(run) === 1) setImmediate(this.run)
@@ -24,6 +16,5 @@ export class Turns {
     const { waiting } = this
     this.waiting = []
     for (const run of waiting) run()
-    this.turn++
   }
 }
