@@ -6,7 +6,7 @@ import { Effect, Stream } from "effect"
 import { request } from "./conformance.ts"
 import { readBody } from "./servers.ts"
 import type { TlsSuite } from "./tls.ts"
-import { httpsServer, type Link, relay, tlsServer } from "./tlsServers.ts"
+import { httpsServer, type Link, relay, tlsServer, written } from "./tlsServers.ts"
 import { open, streamed, ways } from "./ways.ts"
 
 export const tlsAnswers = ({ live, trusted }: TlsSuite) => {
@@ -21,13 +21,12 @@ export const tlsAnswers = ({ live, trusted }: TlsSuite) => {
       end(socket)
     })
     const byteByByte = tlsServer(identity, async (socket) => {
-      // One after another, so that they are not written together.
-      for (const byte of bytes) await new Promise((resolve) => socket.write(Uint8Array.of(byte), resolve))
+      for (const byte of bytes) await written(socket, Uint8Array.of(byte))
       end(socket)
     })
     const inSmallPieces = Effect.flatMap(atOnce, (server) =>
-      relay(server, (encrypted, { client }) => {
-        for (let at = 0; at < encrypted.length; at += 7) client.write(encrypted.subarray(at, at + 7))
+      relay(server, async (encrypted, { client }) => {
+        for (let at = 0; at < encrypted.length; at += 7) await written(client, encrypted.subarray(at, at + 7))
       })
     )
     for (const [how, serve] of [

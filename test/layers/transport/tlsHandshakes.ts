@@ -1,16 +1,17 @@
 /** What transports promise until a secure connection stands. */
 import { randomBytes } from "node:crypto"
-import { assert } from "@effect/vitest"
+import { setTimeout as sleep } from "node:timers/promises"
+import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { Transport } from "../../../src/services/Transport.ts"
 import { type Identity, selfSigned } from "./certificates.ts"
 import { request, send } from "./conformance.ts"
 import { deadOrigin } from "./servers.ts"
 import type { TlsSuite } from "./tls.ts"
-import { type Handshake, httpsServer, relay, type ServerOptions, tlsServer } from "./tlsServers.ts"
+import { asItIs, type Handshake, httpsServer, relay, type ServerOptions, tlsServer, written } from "./tlsServers.ts"
 import { ways, whole } from "./ways.ts"
 
-export const tlsHandshakes = ({ live, trusted, incomplete, ownTransport }: TlsSuite) => {
+export const tlsHandshakes = ({ layer, live, trusted, incomplete, ownTransport }: TlsSuite) => {
   const identity = trusted.issue({ hosts: ["localhost", "127.0.0.1"] })
 
   /** Answers each request and then closes the connection, so that the next request needs a handshake of its own. */
@@ -71,16 +72,20 @@ export const tlsHandshakes = ({ live, trusted, incomplete, ownTransport }: TlsSu
       })
     )
 
-    live(
+    // Addresses, because no session is resumed under another name; other systems than Linux have only one on loopback. Node
+    // does not check the certificate of a session that is resumed, and only of late whose session it is.
+    it.live.skipIf(process.platform !== "linux")(
       `checks the certificate for each host, whatever session another host has (${version})`,
-      Effect.gen(function* () {
-        const named = trusted.issue({ hosts: ["localhost"] })
-        const server = yield* onceOnly({ minVersion: version, maxVersion: version }, named)
-        yield* send(request(server.origin))
-        yield* server.allClosed
-        const error = yield* Effect.flip(send(request(server.originAt("127.0.0.1"))))
-        assert.strictEqual(error.code, "ERR_TLS_CERT_ALTNAME_INVALID")
-      })
+      () =>
+        Effect.gen(function* () {
+          const known = trusted.issue({ hosts: ["127.0.0.1"] })
+          const server = yield* onceOnly({ minVersion: version, maxVersion: version }, known)
+          const other = yield* relay(server, asItIs, "127.0.0.2")
+          yield* send(request(server.originAt("127.0.0.1")))
+          yield* server.allClosed
+          const error = yield* Effect.flip(send(request(other.originAt("127.0.0.2"))))
+          assert.strictEqual(error.code, "ERR_TLS_CERT_ALTNAME_INVALID")
+        }).pipe(Effect.provide(layer))
     )
 
     live(
@@ -163,7 +168,8 @@ export const tlsHandshakes = ({ live, trusted, incomplete, ownTransport }: TlsSu
         for (const [, way] of ways) {
           const error = yield* Effect.flip(way(request(server.origin)))
           assert.strictEqual(error.phase, "connection")
-          assert.include(what === "reset" ? ["ECONNRESET"] : ["ECONNRESET", ...incomplete], error.code)
+          // Node 22 does not tell the two apart until the handshake is done.
+          assert.include(["ECONNRESET", ...incomplete], error.code)
         }
         yield* server.allClosed
       })
@@ -232,10 +238,12 @@ export const tlsHandshakes = ({ live, trusted, incomplete, ownTransport }: TlsSu
   live(
     "gives up on a handshake that goes on too long, byte by byte",
     Effect.gen(function* () {
-      const server = yield* relay(yield* tlsServer(identity, () => {}), (bytes, { client }) => {
-        let at = 0
-        const drip = setInterval(() => client.write(bytes.subarray(at, ++at)), 20)
-        client.on("close", () => clearInterval(drip))
+      const server = yield* relay(yield* tlsServer(identity, () => {}), async (bytes, { client }) => {
+        for (const byte of bytes) {
+          if (client.destroyed) return
+          await sleep(20)
+          await written(client, Uint8Array.of(byte))
+        }
       })
       const error = yield* Effect.flip(send(request(server.origin, { timeouts: { connectMs: 300 } })))
       assert.deepStrictEqual([error.phase, error.code], ["connect", "ETIMEDOUT"])
@@ -246,9 +254,9 @@ export const tlsHandshakes = ({ live, trusted, incomplete, ownTransport }: TlsSu
   live(
     "does not count a slow handshake as waiting for the answer",
     Effect.gen(function* () {
-      const server = yield* relay(yield* onceOnly({}), (bytes, { client }) => {
-        if (client.bytesWritten > 0) client.write(bytes)
-        else setTimeout(() => client.write(bytes), 1_300)
+      const server = yield* relay(yield* onceOnly({}), async (bytes, { client }) => {
+        if (client.bytesWritten === 0) await sleep(1_300)
+        client.write(bytes)
       })
       assert.strictEqual(yield* whole(request(server.origin, { timeouts: { firstByteMs: 1_000 } })), "ok")
     })

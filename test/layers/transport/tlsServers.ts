@@ -127,11 +127,19 @@ export interface Link {
   readonly server: Net.Socket
 }
 
-/** Passes on what a client and a server say to each other, by which the test can do what a network or a broken peer does. */
-export const relay = (
-  to: TlsServer,
-  passToClient: (bytes: Buffer, link: Link) => void = (bytes, { client }) => void client.write(bytes)
-) =>
+/** Writes and waits until that is done, so that what is written next goes by itself. */
+export const written = (socket: Net.Socket, bytes: Uint8Array): Promise<unknown> =>
+  new Promise((resolve) => socket.write(bytes, resolve))
+
+/** Passes bytes on to the client at once and as they are. */
+export const asItIs = (bytes: Buffer, { client }: Link): unknown => client.write(bytes)
+
+/**
+ * Passes on what a client and a server say to each other, by which the test can do what a network or a broken peer does.
+ *
+ * Calls `toClient` with one piece after another, each when the one before has resolved.
+ */
+export const relay = (to: TlsServer, toClient = asItIs, address = "127.0.0.1") =>
   Effect.suspend(() => {
     const links: Array<Link> = []
     const server = Net.createServer((client) => {
@@ -139,9 +147,12 @@ export const relay = (
       links.push(link)
       client.on("data", (bytes) => link.server.write(bytes))
       client.on("close", () => link.server.destroy())
-      link.server.on("data", (bytes) => passToClient(bytes, link))
+      let passed: Promise<unknown> = Promise.resolve()
+      link.server.on("data", (bytes) => {
+        passed = passed.then(() => toClient(bytes, link))
+      })
       link.server.on("error", () => {})
-      link.server.on("close", () => client.end())
+      link.server.on("close", () => passed.then(() => client.end()))
     })
-    return Effect.map(listen(server), (listening) => ({ ...listening, links }))
+    return Effect.map(listen(server, address), (listening) => ({ ...listening, links }))
   })
