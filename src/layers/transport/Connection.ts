@@ -54,6 +54,12 @@ const MOST_KEPT_MS = 600_000
 const PROBE_AFTER_MS = 60_000
 
 /**
+ * `connecting` and `looking` have a request that is not written yet, on a new connection or on one that was free; `asked` has
+ * one that is; `answered` is over when all of the request is written.
+ */
+type State = "connecting" | "free" | "looking" | "asked" | "answered" | "lost"
+
+/**
  * **Details**
  *
  * - The socket does not keep the process alive; the deadlines of the calls do.
@@ -69,13 +75,8 @@ export class Connection {
   private readonly idleDeadline = new Deadline(() => this.lose("closed"))
   private requester: Requester | undefined = undefined
   private message: RequestMessage | undefined = undefined
-  private isOpen = false
-  private isWritten = false
+  private state: State = "connecting"
   private isPaused = false
-  private isLost = false
-  /** It has answered a request. */
-  private isUsed = false
-  private isFree = false
   /** The request asked that the connection be closed. */
   private closes = false
 
@@ -88,17 +89,17 @@ export class Connection {
 
   /** Whether it has been closed, by either side. */
   get isClosed(): boolean {
-    return this.isLost
+    return this.state === "lost"
   }
 
-  /** Writes a request as soon as it can be; only when the connection is free. */
+  /** Writes a request as soon as it can be; only when the connection is new or free. */
   send(message: RequestMessage, requester: Requester): void {
-    this.home.idle.stop(this.idleDeadline)
-    this.isFree = false
     this.message = message
     this.requester = requester
-    this.isWritten = false
-    if (this.isOpen) this.home.turns.soon(this.write)
+    if (this.state === "connecting") return
+    this.home.idle.stop(this.idleDeadline)
+    this.state = "looking"
+    this.home.turns.soon(this.write)
   }
 
   /** The socket is not read any more. */
@@ -146,11 +147,11 @@ export class Connection {
           secureContext: this.home.secureContext,
           ...(target.session === undefined ? {} : { session: target.session })
         })
-          .once("secureConnect", this.opened)
+          .once("secureConnect", this.write)
           .on("session", (session) => {
             target.session = session
           })
-      : Net.connect(options).once("connect", this.opened)
+      : Net.connect(options).once("connect", this.write)
     return socket
       .unref()
       .once("end", this.ended)
@@ -158,15 +159,10 @@ export class Connection {
       .once("close", () => this.lose("incomplete"))
   }
 
-  private readonly opened = (): void => {
-    this.isOpen = true
-    this.write()
-  }
-
   private readonly write = (): void => {
     const { message, requester } = this
-    if (message === undefined || requester === undefined || this.isLost) return
-    this.isWritten = true
+    if (message === undefined || requester === undefined || this.state === "lost") return
+    this.state = "asked"
     this.closes = message.closes
     this.message = undefined
     this.parser.next()
@@ -176,7 +172,7 @@ export class Connection {
 
   private readonly read = (size: number): boolean => {
     const { parser, requester } = this
-    if (requester === undefined || !this.isWritten) this.lose("incomplete")
+    if (requester === undefined || this.state !== "asked") this.lose("incomplete")
     else {
       parser.read(this.home.room, size, requester)
       if (parser.problem !== undefined) this.lose(parser.problem)
@@ -187,13 +183,13 @@ export class Connection {
 
   private readonly ended = (): void => {
     const { requester } = this
-    if (requester !== undefined && this.isWritten && this.parser.end()) this.finish(requester, false)
+    if (requester !== undefined && this.state === "asked" && this.parser.end()) this.finish(requester, false)
     else this.lose("incomplete")
   }
 
   private finish(requester: Requester, isReusable: boolean): void {
     this.requester = undefined
-    this.isUsed = true
+    this.state = "answered"
     this.isPaused = false
     if (!isReusable || this.closes) this.lose("closed")
     else if (this.socket.writableLength === 0) this.free()
@@ -203,12 +199,12 @@ export class Connection {
   }
 
   private readonly free = (): void => {
-    if (this.isLost) return
+    if (this.state === "lost") return
     const keepMs = this.keptMs()
     // An endpoint that answers before it has read the request may not read the rest of it.
     if (keepMs <= 0 || this.socket.writableLength > 0) this.lose("closed")
     else {
-      this.isFree = true
+      this.state = "free"
       this.home.idle.start(this.idleDeadline, keepMs)
       this.home.onFree(this)
     }
@@ -220,15 +216,14 @@ export class Connection {
   }
 
   private lose(reason: Broken): void {
-    if (this.isLost) return
-    this.isLost = true
-    this.home.idle.stop(this.idleDeadline)
-    this.home.onLost(this, this.isFree)
-    this.socket.destroy()
-    const { requester } = this
+    const { requester, state } = this
+    if (state === "lost") return
+    this.state = "lost"
     this.requester = undefined
-    if (requester === undefined) return
-    if (this.isUsed && !this.isWritten && reason !== "closed") requester.onStale()
-    else requester.onBroken(reason)
+    this.home.idle.stop(this.idleDeadline)
+    this.home.onLost(this, state === "free")
+    this.socket.destroy()
+    if (state === "looking" && reason !== "closed") requester?.onStale()
+    else requester?.onBroken(reason)
   }
 }
