@@ -1,5 +1,6 @@
-import { fork } from "node:child_process"
+import { fork, spawn } from "node:child_process"
 import { once } from "node:events"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
@@ -104,6 +105,19 @@ describe("Http1Transport", () => {
       assert.strictEqual(origin.code, "INVALID_REQUEST")
       assert.strictEqual((yield* send(request(server.origin))).body, "ok")
     }).pipe(Effect.provide(Http1Transport.layer))
+  )
+
+  it.live("keeps the process alive while a request is under way, and not for connections that are kept", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((_, response) => void setTimeout(() => response.end("late"), 500))
+      const program = fileURLToPath(new URL("./sendOnce.ts", import.meta.url))
+      const child = spawn(process.execPath, [program, server.origin], { stdio: ["ignore", "pipe", "inherit"] })
+      const said: Array<Buffer> = []
+      child.stdout.on("data", (chunk: Buffer) => said.push(chunk))
+      const [code] = yield* Effect.promise(() => once(child, "close"))
+      assert.deepStrictEqual([code, Buffer.concat(said).toString()], [0, "late\n"])
+      assert.strictEqual(server.accepted(), 1)
+    })
   )
 
   it.live(
