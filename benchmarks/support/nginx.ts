@@ -1,10 +1,11 @@
 /** nginx as the endpoint: it costs so little that what is measured is the client. */
-import { spawn } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 
 /** About 450 bytes. */
 export const ANSWER = JSON.stringify({
@@ -16,7 +17,7 @@ export const ANSWER = JSON.stringify({
   usage: { prompt_tokens: 60, completion_tokens: 50, total_tokens: 110 }
 })
 
-const configOf = (folder: string, port: number) => `
+const configOf = (folder: string, port: number, securePort: number) => `
 worker_processes 1;
 daemon off;
 pid ${folder}/pid;
@@ -33,6 +34,9 @@ http {
   scgi_temp_path ${folder}/scgi;
   server {
     listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${securePort} ssl backlog=4096;
+    ssl_certificate ${folder}/certificate.pem;
+    ssl_certificate_key ${folder}/key.pem;
     location /plain/ { default_type application/json; return 200 '${ANSWER}'; }
   }
 }`
@@ -41,6 +45,10 @@ export interface Nginx {
   readonly context: {
     /** Below it every POST gets the same answer. */
     readonly url: string
+    /** The same over TLS. */
+    readonly secureUrl: string
+    /** Who is to be trusted for that, as PEM. */
+    readonly certificate: string
   }
   readonly close: () => Promise<void>
 }
@@ -50,13 +58,18 @@ export const startNginx = async (): Promise<Nginx> => {
   const folder = await mkdtemp(join(tmpdir(), "nginx-"))
   // The workers of a root's nginx are nobody.
   await chmod(folder, 0o755)
-  const port = await freePort()
-  await writeFile(join(folder, "nginx.conf"), configOf(folder, port))
+  const [port, securePort] = [await freePort(), await freePort()]
+  await makeCertificate(folder)
+  await writeFile(join(folder, "nginx.conf"), configOf(folder, port, securePort))
   const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: "ignore" })
   const ended = once(child, "close")
   await untilAnswered(`http://127.0.0.1:${port}/plain/`)
   return {
-    context: { url: `http://127.0.0.1:${port}/plain/v1` },
+    context: {
+      url: `http://127.0.0.1:${port}/plain/v1`,
+      secureUrl: `https://127.0.0.1:${securePort}/plain/v1`,
+      certificate: await readFile(join(folder, "certificate.pem"), "utf8")
+    },
     close: async () => {
       child.kill("SIGTERM")
       await ended
@@ -64,6 +77,13 @@ export const startNginx = async (): Promise<Nginx> => {
     }
   }
 }
+
+const makeCertificate = (folder: string) =>
+  promisify(execFile)("openssl", [
+    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=benchmark"],
+    ...["-addext", "subjectAltName=IP:127.0.0.1"],
+    ...["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")]
+  ])
 
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
