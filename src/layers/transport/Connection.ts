@@ -183,6 +183,8 @@ export class Connection {
 
   private readonly ended = (): void => {
     const { requester } = this
+    // Node will say by an error how the greeting of TLS ended.
+    if (this.state === "connecting") return
     if (requester !== undefined && this.state === "asked" && this.parser.end()) this.finish(requester, false)
     else this.lose("incomplete")
   }

@@ -95,15 +95,19 @@ const sentenceOf = (code: string, origin: string, error: unknown): string => {
     case "UND_ERR_INVALID_ARG":
       return `the request to ${origin} cannot be sent: ${error instanceof Error ? error.message : code}`
   }
-  if (TLS_CODE.test(code)) {
-    return (
-      `no secure connection to ${origin} (${code}): check that its port speaks https and that its certificate is ` +
-      `trusted (NODE_EXTRA_CA_CERTS adds an authority)`
-    )
-  }
+  if (TLS_CODE.test(code)) return `no secure connection to ${origin} (${code}): ${tlsAdvice(code)}`
   if (code.startsWith("HPE_"))
     return `the answer from ${origin} is not HTTP/1.1 (${code}): check the endpoint's baseUrl`
   return `the connection to ${origin} failed (${code})`
+}
+
+const tlsAdvice = (code: string): string => {
+  if (/EXPIRED|NOT_YET_VALID/.test(code)) return "check the dates of its certificate, and this machine's clock"
+  if (/ALTNAME|MISMATCH/.test(code)) return "its certificate is for other hosts; check the endpoint's baseUrl"
+  if (/^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA)/.test(code)) {
+    return "its certificate is not trusted here; NODE_EXTRA_CA_CERTS adds an authority"
+  }
+  return "check that its port speaks https, and whether it wants a certificate of its clients"
 }
 
 /** Codes of OpenSSL and of Node's certificate checks. */
