@@ -1,6 +1,7 @@
 /** A server on loopback that reads requests byte for byte, and whose answers a test writes byte for byte. */
 import * as Net from "node:net"
 import { Effect, type Scope } from "effect"
+import { listen, type TestServer } from "./servers.ts"
 
 /** A request that has come whole. */
 export interface RawRequest {
@@ -13,18 +14,11 @@ export interface RawRequest {
   readonly body: Buffer
 }
 
-export interface RawServer {
-  readonly origin: string
-  /** How many connections were accepted so far. */
-  readonly accepted: () => number
+export interface RawServer extends TestServer {
   /** How many requests came whole so far. */
   readonly requests: () => number
   /** How many bytes came so far. */
   readonly received: () => number
-  /** The connections that are open. */
-  readonly open: ReadonlySet<Net.Socket>
-  /** Waits until no connection is open. */
-  readonly allClosed: Effect.Effect<void>
 }
 
 export interface RawListener {
@@ -35,30 +29,10 @@ export interface RawListener {
 }
 
 export const rawServer = (listener: RawListener): Effect.Effect<RawServer, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(() => listen(listener)),
-      ({ close }) => Effect.promise(close)
-    ),
-    ({ server }) => server
-  )
-
-const listen = (listener: RawListener) =>
-  new Promise<{ readonly server: RawServer; readonly close: () => Promise<void> }>((resolve, reject) => {
-    const open = new Set<Net.Socket>()
-    const waiting = new Set<() => void>()
-    let accepted = 0
+  Effect.suspend(() => {
     let requests = 0
     let received = 0
     const server = Net.createServer({ noDelay: true }, (socket) => {
-      accepted++
-      open.add(socket)
-      // Clients that refuse an answer reset their connections.
-      socket.on("error", () => {})
-      socket.on("close", () => {
-        open.delete(socket)
-        if (open.size === 0) for (const done of waiting) done()
-      })
       socket.once("data", () => listener.onFirstBytes?.(socket))
       const read = requestsOf((request) => {
         requests++
@@ -69,31 +43,11 @@ const listen = (listener: RawListener) =>
         read(chunk)
       })
     })
-    server.once("error", reject)
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" ? address?.port : undefined
-      resolve({
-        server: {
-          origin: `http://127.0.0.1:${port}`,
-          accepted: () => accepted,
-          requests: () => requests,
-          received: () => received,
-          open,
-          allClosed: Effect.callback((resume) => {
-            const done = () => resume(Effect.void)
-            waiting.add(done)
-            if (open.size === 0) done()
-            return Effect.sync(() => void waiting.delete(done))
-          })
-        },
-        close: () =>
-          new Promise((closed) => {
-            server.close(() => closed())
-            for (const socket of open) socket.destroy()
-          })
-      })
-    })
+    return Effect.map(listen(server), (listening) => ({
+      ...listening,
+      requests: () => requests,
+      received: () => received
+    }))
   })
 
 /** Puts the requests of one connection together; those with a body say its length. */

@@ -5,6 +5,7 @@ import { Effect, type Scope } from "effect"
 
 export interface TestServer {
   readonly origin: string
+  readonly port: number
   /** How many connections were accepted so far. */
   readonly accepted: () => number
   /** The connections that are open. */
@@ -13,8 +14,8 @@ export interface TestServer {
   readonly allClosed: Effect.Effect<void>
 }
 
-/** Starts a server on a free port. */
-const listen = (server: Net.Server): Effect.Effect<TestServer, never, Scope.Scope> =>
+/** Starts a server on a free port, on loopback unless another address is given. */
+export const listen = (server: Net.Server, at = "127.0.0.1"): Effect.Effect<TestServer, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(
       () =>
@@ -32,11 +33,12 @@ const listen = (server: Net.Server): Effect.Effect<TestServer, never, Scope.Scop
             })
           })
           server.once("error", reject)
-          server.listen(0, "127.0.0.1", () => {
+          server.listen(0, at, () => {
             const address = server.address()
-            const port = typeof address === "object" ? address?.port : undefined
+            const port = typeof address === "object" && address !== null ? address.port : 0
             resolve({
-              origin: `http://127.0.0.1:${port}`,
+              origin: `http://${at}:${port}`,
+              port,
               accepted: () => accepted,
               open,
               allClosed: Effect.callback((resume) => {

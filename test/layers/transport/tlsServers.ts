@@ -5,18 +5,12 @@ import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { Effect, type Scope } from "effect"
 import type { Identity } from "./certificates.ts"
+import { listen, type TestServer } from "./servers.ts"
 
-export interface TlsServer<Server extends Net.Server = Net.Server> {
-  /** `https://localhost` and the port. */
-  readonly origin: string
+/** Its origin is `https://localhost` and the port; connections count whether they come to be secure or not. */
+export interface TlsServer<Server extends Net.Server = Net.Server> extends TestServer {
   /** The same port at another name or address. */
   readonly originAt: (host: string) => string
-  /** How many connections were accepted so far, secure or not. */
-  readonly accepted: () => number
-  /** The connections below TLS that are open. */
-  readonly open: ReadonlySet<Net.Socket>
-  /** Waits until no connection is open. */
-  readonly allClosed: Effect.Effect<void>
   /** What was agreed on for each connection that came to be secure. */
   readonly handshakes: ReadonlyArray<Handshake>
   readonly server: Server
@@ -31,70 +25,26 @@ export interface Handshake {
   readonly version: string | null
 }
 
-const listen = <Server extends Net.Server>(
+const listenSecurely = <Server extends Net.Server>(
   server: Server,
-  address = "127.0.0.1"
-): Effect.Effect<TlsServer<Server>, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.promise(
-      () =>
-        new Promise<TlsServer<Server>>((resolve, reject) => {
-          const open = new Set<Net.Socket>()
-          const handshakes: Array<Handshake> = []
-          let accepted = 0
-          server.on("connection", (socket: Net.Socket) => {
-            accepted++
-            open.add(socket)
-            socket.setNoDelay()
-            // Clients that abort reset their connections; that is what many of the tests are about.
-            socket.on("error", () => {})
-            socket.on("close", () => {
-              open.delete(socket)
-              server.emit("test:closed")
-            })
-          })
-          server.on("secureConnection", (socket: Tls.TLSSocket) => {
-            socket.on("error", () => {})
-            handshakes.push({
-              servername: servernameOf(socket),
-              alpnProtocol: socket.alpnProtocol ?? false,
-              isResumed: socket.isSessionReused(),
-              version: socket.getProtocol()
-            })
-          })
-          server.once("error", reject)
-          server.listen(0, address, () => {
-            const listening = server.address()
-            const port = typeof listening === "object" ? listening?.port : undefined
-            const originAt = (host: string) => `https://${host}:${port}`
-            resolve({
-              origin: originAt("localhost"),
-              originAt,
-              accepted: () => accepted,
-              open,
-              allClosed: Effect.callback((resume) => {
-                const check = () => {
-                  if (open.size === 0) resume(Effect.void)
-                }
-                server.on("test:closed", check)
-                check()
-                return Effect.sync(() => server.off("test:closed", check))
-              }),
-              handshakes,
-              server
-            })
-          })
-        })
-    ),
-    ({ open }) =>
-      Effect.promise(
-        () =>
-          new Promise<void>((resolve) => {
-            server.close(() => resolve())
-            for (const socket of open) socket.destroy()
-          })
-      )
-  )
+  address?: string
+): Effect.Effect<TlsServer<Server>, never, Scope.Scope> => {
+  const handshakes: Array<Handshake> = []
+  server.on("connection", (socket: Net.Socket) => socket.setNoDelay())
+  server.on("secureConnection", (socket: Tls.TLSSocket) => {
+    socket.on("error", () => {})
+    handshakes.push({
+      servername: servernameOf(socket),
+      alpnProtocol: socket.alpnProtocol ?? false,
+      isResumed: socket.isSessionReused(),
+      version: socket.getProtocol()
+    })
+  })
+  return Effect.map(listen(server, address), (listening) => {
+    const originAt = (host: string) => `https://${host}:${listening.port}`
+    return { ...listening, origin: originAt("localhost"), originAt, handshakes, server }
+  })
+}
 
 /** Its type leaves the name out. */
 const servernameOf = (socket: Tls.TLSSocket): string | false =>
@@ -106,7 +56,7 @@ export type ServerOptions = Omit<Tls.TlsOptions, "key" | "cert"> & {
 }
 
 export const httpsServer = (identity: Identity, handler: Http.RequestListener, options: ServerOptions = {}) =>
-  Effect.suspend(() => listen(Https.createServer({ ...identity, ...options }, handler), options.address))
+  Effect.suspend(() => listenSecurely(Https.createServer({ ...identity, ...options }, handler), options.address))
 
 /** A server that is told of the first bytes of each secure connection, and says what it likes. */
 export const tlsServer = (
@@ -118,7 +68,7 @@ export const tlsServer = (
     const server = Tls.createServer({ ...identity, ...options }, (socket) => {
       socket.once("data", () => onFirstBytes(socket))
     })
-    return listen(server, options.address)
+    return listenSecurely(server, options.address)
   })
 
 /** A connection through a relay: its ends towards the client and towards the server. */
@@ -154,5 +104,5 @@ export const relay = (to: TlsServer, toClient = asItIs, address = "127.0.0.1") =
       link.server.on("error", () => {})
       link.server.on("close", () => passed.then(() => client.end()))
     })
-    return Effect.map(listen(server, address), (listening) => ({ ...listening, links }))
+    return Effect.map(listenSecurely(server, address), (listening) => ({ ...listening, links }))
   })
