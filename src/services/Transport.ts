@@ -14,8 +14,9 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   /** Which limit was passed, or `connection` when it was none. */
   phase: Schema.Literals(["connect", "firstByte", "idle", "total", "connection"]),
   /**
-   * The system's or the HTTP client's error code, such as `ECONNREFUSED`; `ETIMEDOUT` for the limits, `BODY_TOO_LARGE`,
-   * `CLOSED` and `ABANDONED` for the transport's own reasons, `UNKNOWN` when the client names none.
+   * The system's or the HTTP client's error code, such as `ECONNREFUSED`; `ETIMEDOUT` for the limits; `INVALID_ANSWER`,
+   * `INCOMPLETE_ANSWER`, `HEADERS_TOO_LARGE`, `BODY_TOO_LARGE`, `INVALID_REQUEST`, `CLOSED` and `ABANDONED` for the
+   * transport's own reasons; `UNKNOWN` when the client names none.
    */
   code: Schema.String
 }) {}

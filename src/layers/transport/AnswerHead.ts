@@ -75,13 +75,16 @@ export const isWrongSoFar = (text: string, known: number): boolean => {
   return NOT_IN_HEAD.test(text.slice(from, to))
 }
 
-/** Whether these lines are headers, as trailers must be. */
+/** Whether these lines, each with its end, are headers, as trailers must be. */
 export const areHeaders = (lines: string): boolean =>
   !NOT_IN_HEAD.test(lines) &&
-  lines.split(LINE_END).every((line) => {
-    const colon = line.indexOf(":")
-    return colon >= 0 && nameOf(line.slice(0, colon)) !== undefined
-  })
+  lines
+    .split(LINE_END)
+    .slice(0, -1)
+    .every((line) => {
+      const colon = line.indexOf(":")
+      return colon >= 0 && nameOf(line.slice(0, colon)) !== undefined
+    })
 
 const SPACE = 32
 const TAB = 9
@@ -121,8 +124,11 @@ const nameOf = (raw: string): string | undefined => {
   const known = names.get(raw)
   if (known !== undefined) return known
   if (!TOKEN.test(raw)) return undefined
-  const name = raw.toLowerCase()
-  if (names.size < MOST_NAMES && raw.length <= MOST_NAME_LENGTH) names.set(raw, name)
+  if (names.size >= MOST_NAMES || raw.length > MOST_NAME_LENGTH) return raw.toLowerCase()
+  // A copy: a part of a text keeps all of it in memory.
+  const copy = Buffer.from(raw, "latin1").toString("latin1")
+  const name = copy.toLowerCase()
+  names.set(copy, name)
   return name
 }
 

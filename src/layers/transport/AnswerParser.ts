@@ -10,12 +10,10 @@ export interface AnswerSink {
   onBody(bytes: Buffer, from: number, to: number, isLast: boolean): void
 }
 
-/** Why an answer is not read on. */
-export interface AnswerProblem {
-  readonly code: "INVALID_ANSWER" | "HEADERS_TOO_LARGE" | "BODY_TOO_LARGE"
-  /** What is wrong, as the end of a sentence; holds nothing of the answer. */
-  readonly what: string
-}
+/** Why an answer is not read on; `what` is wrong, as the end of a sentence that holds nothing of the answer. */
+export type AnswerProblem =
+  | { readonly code: "INVALID_ANSWER"; readonly what: string }
+  | { readonly code: "HEADERS_TOO_LARGE" | "BODY_TOO_LARGE" }
 
 /** Largest head, and largest trailers, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024
@@ -38,6 +36,12 @@ const WHOLE = 4
  * buffer may be used again for the next.
  */
 export class AnswerParser {
+  /** Why this answer and the connection are of no more use. */
+  problem: AnswerProblem | undefined = undefined
+  /** Whether the answer, once it is whole, lets its connection be used again. */
+  isReusable = false
+  /** How long the endpoint said that it keeps the connection, in milliseconds. */
+  keepAliveMs: number | undefined = undefined
   private readonly maxBodyBytes: number
   private state = HEAD
   /** What has come of a head that is not whole. */
@@ -47,17 +51,8 @@ export class AnswerParser {
   private readonly frames = new ChunkFrames()
   /** How many bytes of a body of unknown length have come or are announced. */
   private bodyBytes = 0
-  private canReuse = false
-  private hintMs: number | undefined = undefined
-  private trouble: AnswerProblem | undefined = undefined
-
   constructor(maxBodyBytes: number) {
     this.maxBodyBytes = maxBodyBytes
-  }
-
-  /** Why this answer and the connection are of no more use. */
-  get problem(): AnswerProblem | undefined {
-    return this.trouble
   }
 
   /** Whether the answer has come to its end. */
@@ -65,21 +60,11 @@ export class AnswerParser {
     return this.state === WHOLE
   }
 
-  /** Whether the answer, now whole, lets its connection be used again. */
-  get isReusable(): boolean {
-    return this.canReuse
-  }
-
-  /** How long the endpoint said that it keeps the connection, in milliseconds. */
-  get keepAliveMs(): number | undefined {
-    return this.hintMs
-  }
-
   /** Makes ready for the next answer. */
   next(): void {
     this.state = HEAD
-    this.canReuse = false
-    this.hintMs = undefined
+    this.isReusable = false
+    this.keepAliveMs = undefined
   }
 
   /** Reads on: so many bytes of the buffer, which it may change. Then `problem` and `isWhole` are to be asked. */
@@ -91,7 +76,7 @@ export class AnswerParser {
       else if (this.state === UNTIL_CLOSE) at = this.readUntilClose(bytes, at, length, sink)
     }
     // What follows the answer was not asked for.
-    if (at < length) this.canReuse = false
+    if (at < length) this.isReusable = false
   }
 
   /** The connection has ended; whether the answer is whole with that. */
@@ -103,7 +88,7 @@ export class AnswerParser {
   /** Gives where the body begins, or `length`. */
   private readHead(bytes: Buffer, length: number, sink: AnswerSink): number {
     let at = 0
-    while (this.state === HEAD && this.trouble === undefined) {
+    while (this.state === HEAD && this.problem === undefined) {
       const known = this.partial.length
       let text = this.partial + bytes.toString("latin1", at, Math.min(length, at + USUAL_HEAD_BYTES))
       let end = endOf(text, known)
@@ -112,15 +97,15 @@ export class AnswerParser {
         end = endOf(text, known)
       }
       if (end < 0) {
-        this.partial = text
-        if (text.length > MAX_HEAD_BYTES) this.trouble = headTooLarge
-        else if (!mayBeHttp(text)) this.trouble = invalid("it does not begin like one")
-        else if (AnswerHead.isWrongSoFar(text, known)) this.trouble = invalid(AnswerHead.WRONG_CHARACTER)
+        this.partial = text.slice(startOf(text))
+        if (this.partial.length > MAX_HEAD_BYTES) this.problem = headTooLarge
+        else if (!mayBeHttp(text)) this.problem = invalid("it does not begin like one")
+        else if (AnswerHead.isWrongSoFar(text, known)) this.problem = invalid(AnswerHead.WRONG_CHARACTER)
         return length
       }
       this.partial = ""
       at += end + AnswerHead.END.length - known
-      this.trouble = end > MAX_HEAD_BYTES ? headTooLarge : this.takeHead(text.slice(startOf(text), end), sink)
+      this.problem = end > MAX_HEAD_BYTES ? headTooLarge : this.takeHead(text.slice(startOf(text), end), sink)
     }
     return at
   }
@@ -131,20 +116,20 @@ export class AnswerParser {
     const { status, headers, isChunked, contentLength } = head
     // Interim answers (RFC 9110, 15.2) come before the answer.
     if (status < 200) return head.isKept ? undefined : invalid("it closes the connection before it comes")
-    this.canReuse = head.isKept
-    this.hintMs = head.keepAliveMs
+    this.isReusable = head.isKept
+    this.keepAliveMs = head.keepAliveMs
     if (status === 204 || status === 304 || contentLength === 0) this.state = WHOLE
     else if (isChunked) {
       this.state = CHUNKS
       this.frames.reset()
       this.bodyBytes = 0
     } else if (contentLength !== undefined) {
-      if (contentLength > this.maxBodyBytes) return this.bodyTooLarge()
+      if (contentLength > this.maxBodyBytes) return bodyTooLarge
       this.state = BODY
       this.left = contentLength
     } else {
       this.state = UNTIL_CLOSE
-      this.canReuse = false
+      this.isReusable = false
       this.bodyBytes = 0
     }
     sink.onHead(status, headers)
@@ -161,7 +146,7 @@ export class AnswerParser {
 
   private readUntilClose(bytes: Buffer, at: number, length: number, sink: AnswerSink): number {
     this.bodyBytes += length - at
-    if (this.bodyBytes > this.maxBodyBytes) this.trouble = this.bodyTooLarge()
+    if (this.bodyBytes > this.maxBodyBytes) this.problem = bodyTooLarge
     else sink.onBody(bytes, at, length, false)
     return length
   }
@@ -172,10 +157,10 @@ export class AnswerParser {
     // The body's bytes of this read so far.
     let from = start
     let to = start
-    while (at < length && this.trouble === undefined && !frames.hasEnded) {
+    while (at < length && this.problem === undefined && !frames.hasEnded) {
       const size = Math.min(frames.left, length - at)
       if (size === 0) {
-        this.trouble = this.takeFrame(bytes[at++]!)
+        this.problem = this.takeFrame(bytes[at++]!)
         continue
       }
       if (to === from) {
@@ -196,12 +181,8 @@ export class AnswerParser {
     const wrong = frames.take(byte)
     if (wrong !== undefined) return invalid(wrong)
     this.bodyBytes += frames.left
-    if (this.bodyBytes > this.maxBodyBytes) return this.bodyTooLarge()
+    if (this.bodyBytes > this.maxBodyBytes) return bodyTooLarge
     return frames.trailerBytes > MAX_HEAD_BYTES ? headTooLarge : undefined
-  }
-
-  private bodyTooLarge(): AnswerProblem {
-    return { code: "BODY_TOO_LARGE", what: `its body is larger than ${this.maxBodyBytes} bytes` }
   }
 }
 
@@ -210,10 +191,8 @@ const LF = 10
 
 const invalid = (what: string): AnswerProblem => ({ code: "INVALID_ANSWER", what })
 
-const headTooLarge: AnswerProblem = {
-  code: "HEADERS_TOO_LARGE",
-  what: `its headers are larger than ${MAX_HEAD_BYTES} bytes`
-}
+const headTooLarge: AnswerProblem = { code: "HEADERS_TOO_LARGE" }
+const bodyTooLarge: AnswerProblem = { code: "BODY_TOO_LARGE" }
 
 /** Where the head begins: empty lines before it are passed over. */
 const startOf = (text: string): number => {

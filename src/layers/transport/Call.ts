@@ -1,7 +1,7 @@
 /** One request on its way, from the connection to the end of the answer. */
 import type { WireRequest } from "../../domain/providers/Wire.ts"
 import type { SendListener, TransportError } from "../../services/Transport.ts"
-import type { Broken, Connection, Requester } from "./Connection.ts"
+import type { Connection, LossReason, Requester } from "./Connection.ts"
 import { Connections, type ConnectionsOptions } from "./Connections.ts"
 import { Deadline, Deadlines } from "./Deadlines.ts"
 import { InvalidRequest, messageOf } from "./RequestMessage.ts"
@@ -9,7 +9,7 @@ import * as TransportErrors from "./TransportErrors.ts"
 import { Turns } from "./Turns.ts"
 
 /** What all calls of a transport share. */
-export class Exchange {
+export class Shared {
   readonly turns = new Turns()
   readonly connections: Connections
   /** While calls are under way they keep the process alive, which the sockets do not. */
@@ -30,7 +30,7 @@ export class Exchange {
  * What is done with the answer is for the subclasses to say.
  */
 export abstract class Call implements Requester {
-  protected readonly exchange: Exchange
+  protected readonly shared: Shared
   protected readonly request: WireRequest
   protected connection: Connection | undefined = undefined
   protected isSettled = false
@@ -41,8 +41,8 @@ export abstract class Call implements Requester {
   private phase: "connect" | "firstByte" | "idle" = "connect"
   private readonly listener: SendListener | undefined
 
-  constructor(exchange: Exchange, request: WireRequest, listener: SendListener | undefined) {
-    this.exchange = exchange
+  constructor(shared: Shared, request: WireRequest, listener: SendListener | undefined) {
+    this.shared = shared
     this.request = request
     this.listener = listener
     this.deadline = new Deadline(() => this.expire())
@@ -55,7 +55,7 @@ export abstract class Call implements Requester {
 
   start(): void {
     const { connectMs, totalMs } = this.request.timeouts
-    const { deadlines } = this.exchange
+    const { deadlines } = this.shared
     this.totalAt = deadlines.start(this.deadline, Math.min(connectMs, totalMs)) + totalMs
     this.send(false)
   }
@@ -84,12 +84,12 @@ export abstract class Call implements Requester {
 
   /** Soon: whoever was told may be reading a socket. Once, because the new connection was not kept open. */
   onStale(): void {
-    this.exchange.turns.soon(() => {
+    this.shared.turns.soon(() => {
       if (!this.isSettled) this.send(true)
     })
   }
 
-  onBroken(reason: Broken): void {
+  onBroken(reason: LossReason): void {
     this.fail(this.explain(reason))
   }
 
@@ -100,16 +100,16 @@ export abstract class Call implements Requester {
 
   /** No chunk is awaited for now. */
   protected stopIdle(): void {
-    this.exchange.deadlines.startAt(this.deadline, this.totalAt)
+    this.shared.deadlines.startAt(this.deadline, this.totalAt)
   }
 
   protected settle(): void {
     this.isSettled = true
-    this.exchange.deadlines.stop(this.deadline)
+    this.shared.deadlines.stop(this.deadline)
   }
 
   private send(fresh: boolean): void {
-    const { connections } = this.exchange
+    const { connections } = this.shared
     const { origin } = this.request
     try {
       const message = messageOf(this.request, connections.hostOf(origin))
@@ -117,19 +117,27 @@ export abstract class Call implements Requester {
       if (this.connection === undefined) this.fail(TransportErrors.closed(origin))
       else this.connection.send(message, this)
     } catch (error) {
-      if (!(error instanceof InvalidRequest)) throw error
-      this.fail(TransportErrors.invalidRequest(origin, error.message))
+      // Settings of TLS are looked at only when they are used.
+      const isInvalid = error instanceof InvalidRequest
+      this.fail(
+        isInvalid ? TransportErrors.invalidRequest(origin, error.message) : TransportErrors.notConnected(origin, error)
+      )
     }
   }
 
-  private explain(reason: Broken): TransportError {
+  private explain(reason: LossReason): TransportError {
     const { origin } = this.request
     if (reason === "closed") return TransportErrors.closed(origin)
     if (reason === "incomplete") return TransportErrors.incomplete(origin)
-    if (reason instanceof Error) return TransportErrors.connectionFailed(origin, reason)
+    if (reason instanceof Error) {
+      const isConnecting = this.phase === "connect"
+      return isConnecting
+        ? TransportErrors.notConnected(origin, reason)
+        : TransportErrors.connectionFailed(origin, reason)
+    }
     switch (reason.code) {
       case "BODY_TOO_LARGE":
-        return TransportErrors.bodyTooLarge(origin, this.exchange.connections.maxBodyBytes)
+        return TransportErrors.bodyTooLarge(origin, this.shared.connections.maxBodyBytes)
       case "HEADERS_TOO_LARGE":
         return TransportErrors.headersTooLarge(origin)
       case "INVALID_ANSWER":
@@ -139,12 +147,12 @@ export abstract class Call implements Requester {
 
   /** The phase has so long from now on. */
   private limit(phaseMs: number): void {
-    const { deadlines } = this.exchange
+    const { deadlines } = this.shared
     deadlines.startAt(this.deadline, Math.min(deadlines.now() + phaseMs, this.totalAt))
   }
 
   private expire(): void {
-    const phase = this.exchange.deadlines.now() < this.totalAt ? this.phase : "total"
+    const phase = this.shared.deadlines.now() < this.totalAt ? this.phase : "total"
     this.abort()
     this.onFailed(TransportErrors.timedOut(this.request, phase))
   }

@@ -33,9 +33,10 @@ const NO_TRAILERS = "its trailers are not right"
 /** Takes a body's bytes one by one but for its data, which are to be taken by `left`. */
 export class ChunkFrames {
   private next = SIZE
-  /** Digits of the size, or bytes of the extensions. */
+  /** Digits of the size, or bytes of the extensions, or of a line of the trailers. */
   private count = 0
   private trailers = ""
+  private isAfterCr = false
   /** Bytes of the chunk's data that are to come; or of its size, while that is read. */
   private size = 0
 
@@ -45,6 +46,7 @@ export class ChunkFrames {
     this.count = 0
     this.size = 0
     this.trailers = ""
+    this.isAfterCr = false
   }
 
   /** How many bytes of data come now: none while it is what stands around them that comes. */
@@ -96,14 +98,21 @@ export class ChunkFrames {
   }
 
   private takeTrailers(byte: number): string | undefined {
-    const isAfterCr = this.trailers.endsWith("\r")
-    this.trailers += String.fromCharCode(byte)
+    const isAfterCr = this.isAfterCr
+    this.isAfterCr = byte === CR
     if ((byte === LF) !== isAfterCr) return NO_TRAILERS
-    const { trailers } = this
-    if (trailers === AnswerHead.LINE_END) this.next = ENDED
-    else if (trailers.endsWith(AnswerHead.END)) {
+    if (byte === CR) return undefined
+    if (byte !== LF) {
+      this.count++
+      this.trailers += String.fromCharCode(byte)
+      return undefined
+    }
+    const isEmptyLine = this.count === 0
+    this.count = 0
+    if (!isEmptyLine) this.trailers += AnswerHead.LINE_END
+    else {
       this.next = ENDED
-      if (!AnswerHead.areHeaders(trailers.slice(0, -AnswerHead.END.length))) return NO_TRAILERS
+      if (!AnswerHead.areHeaders(this.trailers)) return NO_TRAILERS
     }
     return undefined
   }

@@ -13,11 +13,11 @@ export interface Requester extends AnswerSink {
   onWhole(): void
   /** The connection had been kept open and broke before anything was written to it: a new one may well do. */
   onStale(): void
-  onBroken(reason: Broken): void
+  onBroken(reason: LossReason): void
 }
 
 /** Why there is no whole answer: an error of the system's, something about the answer, or that it is not whole. */
-export type Broken = Error | AnswerProblem | "incomplete" | "closed"
+export type LossReason = Error | AnswerProblem | "incomplete" | "closed"
 
 /** Where connections go. */
 export interface Target {
@@ -32,7 +32,7 @@ export interface Target {
 }
 
 /** What the connections of a transport share. */
-export interface ConnectionHome {
+export interface ConnectionOwner {
   readonly maxBodyBytes: number
   readonly keepAliveMs: number
   readonly turns: Turns
@@ -41,7 +41,7 @@ export interface ConnectionHome {
   /** Made once: what is trusted takes longer to set up than a connection. */
   readonly secureContext: Tls.SecureContext
   /** All sockets read into it, one after another: what is in it is used up before the next is read. */
-  readonly room: Buffer
+  readonly readBuffer: Buffer
   /** The connection is free for the next request. */
   onFree(connection: Connection): void
   /** The connection is no more; whether it was free. */
@@ -60,6 +60,8 @@ const PROBE_AFTER_MS = 60_000
 type State = "connecting" | "free" | "looking" | "asked" | "answered" | "lost"
 
 /**
+ * A socket and what is on its way over it: a request waits to be written, or its answer is read, or neither.
+ *
  * **Details**
  *
  * - The socket does not keep the process alive; the deadlines of the calls do.
@@ -69,7 +71,7 @@ type State = "connecting" | "free" | "looking" | "asked" | "answered" | "lost"
  */
 export class Connection {
   readonly target: Target
-  private readonly home: ConnectionHome
+  private readonly owner: ConnectionOwner
   private readonly parser: AnswerParser
   private readonly socket: Net.Socket
   private readonly idleDeadline = new Deadline(() => this.lose("closed"))
@@ -77,13 +79,15 @@ export class Connection {
   private message: RequestMessage | undefined = undefined
   private state: State = "connecting"
   private isPaused = false
+  /** By the time that has passed, also while the process stood still and the deadlines with it. */
+  private keptUntil = 0
   /** The request asked that the connection be closed. */
   private closes = false
 
-  constructor(home: ConnectionHome, target: Target) {
-    this.home = home
+  constructor(owner: ConnectionOwner, target: Target) {
+    this.owner = owner
     this.target = target
-    this.parser = new AnswerParser(home.maxBodyBytes)
+    this.parser = new AnswerParser(owner.maxBodyBytes)
     this.socket = this.connect()
   }
 
@@ -92,17 +96,22 @@ export class Connection {
     return this.state === "lost"
   }
 
+  /** Whether it has been free for longer than it is kept. */
+  get isOld(): boolean {
+    return performance.now() > this.keptUntil
+  }
+
   /** Writes a request as soon as it can be; only when the connection is new or free. */
   send(message: RequestMessage, requester: Requester): void {
     this.message = message
     this.requester = requester
     if (this.state === "connecting") return
-    this.home.idle.stop(this.idleDeadline)
+    this.owner.idle.stop(this.idleDeadline)
     this.state = "looking"
-    this.home.turns.soon(this.write)
+    this.owner.turns.soon(this.write)
   }
 
-  /** The socket is not read any more. */
+  /** The socket is not read any more after what has been. Only within `onBody`. */
   pause(): void {
     this.isPaused = true
   }
@@ -134,17 +143,14 @@ export class Connection {
     const options = {
       host: target.hostname,
       port: target.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: PROBE_AFTER_MS,
-      onread: { buffer: this.home.room, callback: this.read }
+      onread: { buffer: this.owner.readBuffer, callback: this.read }
     }
     const socket = target.isSecure
       ? Tls.connect({
           ...options,
           servername: Net.isIP(target.hostname) === 0 ? target.hostname : "",
           ALPNProtocols: ["http/1.1"],
-          secureContext: this.home.secureContext,
+          secureContext: this.owner.secureContext,
           ...(target.session === undefined ? {} : { session: target.session })
         })
           .once("secureConnect", this.write)
@@ -153,7 +159,10 @@ export class Connection {
           })
       : Net.connect(options).once("connect", this.write)
     return socket
-      .unref()
+      .once("connect", () => {
+        // Only now: Node may try several addresses, each by a socket of its own, and passes settings on to none over TLS (22).
+        socket.unref().setNoDelay(true).setKeepAlive(true, PROBE_AFTER_MS)
+      })
       .once("end", this.ended)
       .on("error", (error) => this.lose(error))
       .once("close", () => this.lose("incomplete"))
@@ -174,7 +183,7 @@ export class Connection {
     const { parser, requester } = this
     if (requester === undefined || this.state !== "asked") this.lose("incomplete")
     else {
-      parser.read(this.home.room, size, requester)
+      parser.read(this.owner.readBuffer, size, requester)
       if (parser.problem !== undefined) this.lose(parser.problem)
       else if (parser.isWhole) this.finish(requester, parser.isReusable)
     }
@@ -192,11 +201,12 @@ export class Connection {
   private finish(requester: Requester, isReusable: boolean): void {
     this.requester = undefined
     this.state = "answered"
-    this.isPaused = false
+    // TLS goes on with what it has read already, to the end of the answer, also when no more is to be read.
+    this.resume()
     if (!isReusable || this.closes) this.lose("closed")
     else if (this.socket.writableLength === 0) this.free()
     // TLS tells only now that all is written.
-    else this.home.turns.soon(this.free)
+    else this.owner.turns.soon(this.free)
     requester.onWhole()
   }
 
@@ -207,23 +217,24 @@ export class Connection {
     if (keepMs <= 0 || this.socket.writableLength > 0) this.lose("closed")
     else {
       this.state = "free"
-      this.home.idle.start(this.idleDeadline, keepMs)
-      this.home.onFree(this)
+      this.keptUntil = performance.now() + keepMs
+      this.owner.idle.start(this.idleDeadline, keepMs)
+      this.owner.onFree(this)
     }
   }
 
   private keptMs(): number {
     const { keepAliveMs } = this.parser
-    return keepAliveMs === undefined ? this.home.keepAliveMs : Math.min(keepAliveMs - HINT_MARGIN_MS, MOST_KEPT_MS)
+    return keepAliveMs === undefined ? this.owner.keepAliveMs : Math.min(keepAliveMs - HINT_MARGIN_MS, MOST_KEPT_MS)
   }
 
-  private lose(reason: Broken): void {
+  private lose(reason: LossReason): void {
     const { requester, state } = this
     if (state === "lost") return
     this.state = "lost"
     this.requester = undefined
-    this.home.idle.stop(this.idleDeadline)
-    this.home.onLost(this, state === "free")
+    this.owner.idle.stop(this.idleDeadline)
+    this.owner.onLost(this, state === "free")
     this.socket.destroy()
     if (state === "looking" && reason !== "closed") requester?.onStale()
     else requester?.onBroken(reason)

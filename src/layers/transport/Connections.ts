@@ -1,6 +1,6 @@
 /** The connections of a transport. */
 import * as Tls from "node:tls"
-import { Connection, type ConnectionHome, type Target } from "./Connection.ts"
+import { Connection, type ConnectionOwner, type Target } from "./Connection.ts"
 import { Deadlines } from "./Deadlines.ts"
 import { InvalidRequest } from "./RequestMessage.ts"
 import type { Turns } from "./Turns.ts"
@@ -18,6 +18,7 @@ export interface ConnectionsOptions {
 class Free {
   readonly target: Target
   private connections: Array<Connection> = []
+  /** How many have closed since those were last cleared away. */
   private closed = 0
 
   constructor(target: Target) {
@@ -27,8 +28,9 @@ class Free {
   take(): Connection | undefined {
     for (;;) {
       const connection = this.connections.pop()
-      if (connection === undefined || !connection.isClosed) return connection
-      this.closed--
+      if (connection === undefined) return undefined
+      if (connection.isOld) connection.drop()
+      if (!connection.isClosed) return connection
     }
   }
 
@@ -45,12 +47,12 @@ class Free {
 }
 
 /** Free connections by origin, and all that there are. */
-export class Connections implements ConnectionHome {
+export class Connections implements ConnectionOwner {
   readonly maxBodyBytes: number
   readonly keepAliveMs: number
   readonly turns: Turns
   readonly idle = new Deadlines({ keepsProcess: false })
-  readonly room = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
   private context: Tls.SecureContext | undefined = undefined
   private readonly free = new Map<string, Free>()
   private readonly all = new Set<Connection>()
@@ -118,10 +120,11 @@ const READ_BYTES = 64 * 1024
 
 const targetOf = (origin: string): Target => {
   const url = URL.parse(origin)
-  if (url === null || !(url.protocol === "http:" || url.protocol === "https:")) {
-    throw new InvalidRequest("its origin is not one of http or https")
+  const isSecure = url?.protocol === "https:"
+  if (url === null || !(isSecure || url.protocol === "http:")) {
+    throw new InvalidRequest("its origin is no http or https URL of a host and port")
   }
-  const isSecure = url.protocol === "https:"
+  if (url.href !== `${url.origin}/`) throw new InvalidRequest("its origin is more than a host and port")
   return {
     origin,
     host: url.host,

@@ -5,18 +5,22 @@
  * library: with undici in its place a request costs 1.6 times the CPU (`benchmarks/transport.ts`), and 10,000/s is more than
  * one core gives.
  */
+import { constants } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { WireRequest } from "../../domain/providers/Wire.ts"
 import { type OnEnd, type SendListener, Transport } from "../../services/Transport.ts"
-import { Exchange } from "./Call.ts"
+import { Shared } from "./Call.ts"
 import { StreamedCall } from "./StreamedCall.ts"
 import { WholeCall } from "./WholeCall.ts"
 
 /** What may be changed; usually nothing. */
 export interface Http1TransportOptions {
-  /** Largest answer body that is read, in bytes; streamed or not; a larger one fails with code `BODY_TOO_LARGE`. Default: 64 MiB. */
+  /**
+   * Largest answer body that is read, in bytes; streamed or not; a larger one fails with code `BODY_TOO_LARGE`. Default:
+   * 64 MiB; at most 512 MiB, which is the longest text that Node has.
+   */
   readonly maxBodyBytes?: number | undefined
   /**
    * How long a connection that is not used stays open, in milliseconds. An endpoint's own `keep-alive: timeout=...` hint
@@ -36,33 +40,33 @@ export interface Http1TransportOptions {
  *   `open`, or ending its body early.
  * - A streamed body that is not read holds its connection back: the socket is not read any more until it is.
  * - The four limits share one coarse clock: each is noticed up to `TICK_MS` (25 ms) late.
- * - Answers are taken as strictly as Node's own parser takes them; what is not HTTP/1.1 fails with code `INVALID_ANSWER`.
+ * - Answers are taken as strictly as Node's own parser takes them; what is neither HTTP/1.1 nor 1.0 fails with code `INVALID_ANSWER`.
  * - A connection that the endpoint closes while it is not used is noticed before the next request is written to it, and
  *   the request goes out on a new one. If the endpoint closes it at the very moment at which a request is being written,
  *   the request fails with `connection`: nobody can know whether it arrived.
- * - TLS takes Node's usual settings, such as `NODE_EXTRA_CA_CERTS`. Proxies, redirects, compression and HTTP/2 are not used.
+ * - TLS takes Node's usual settings, such as `NODE_EXTRA_CA_CERTS`, as they are at the first connection. Proxies, redirects, compression and HTTP/2 are not used.
  */
 export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transport["Service"], never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(
         () =>
-          new Exchange({
-            maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
+          new Shared({
+            maxBodyBytes: Math.min(options.maxBodyBytes ?? 64 * 1024 * 1024, constants.MAX_STRING_LENGTH),
             keepAliveMs: options.keepAliveMs ?? 4_000
           })
       ),
-      (exchange) => Effect.promise(() => exchange.close())
+      (shared) => Effect.promise(() => shared.close())
     ),
-    (exchange): Transport["Service"] => ({
+    (shared): Transport["Service"] => ({
       tellsSent: true,
       // With one parameter `callback` makes no AbortController.
-      send: (request, listener) => Effect.callback((resume) => Effect.sync(start(exchange, request, resume, listener))),
-      start: (request, onEnd, listener) => start(exchange, request, onEnd, listener),
+      send: (request, listener) => Effect.callback((resume) => Effect.sync(start(shared, request, resume, listener))),
+      start: (request, onEnd, listener) => start(shared, request, onEnd, listener),
       open: (request, listener) =>
         Effect.flatMap(
           Effect.acquireRelease(
-            Effect.sync(() => new StreamedCall(exchange, request, listener)),
+            Effect.sync(() => new StreamedCall(shared, request, listener)),
             (call) => Effect.sync(() => call.abandon())
           ),
           (call) => call.opened
@@ -71,12 +75,12 @@ export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transpo
   )
 
 const start = (
-  exchange: Exchange,
+  shared: Shared,
   request: WireRequest,
   onEnd: OnEnd,
   listener: SendListener | undefined
 ): (() => void) => {
-  const call = new WholeCall(exchange, request, onEnd, listener)
+  const call = new WholeCall(shared, request, onEnd, listener)
   call.start()
   return () => call.giveUp()
 }

@@ -20,7 +20,8 @@ export class InvalidRequest extends Error {}
  * transport's to say.
  */
 export const messageOf = ({ method, path, headers, body }: WireRequest, host: string): RequestMessage => {
-  if (!PATH.test(path)) throw new InvalidRequest("its path has a character that must be percent-encoded")
+  if (method !== "POST" && method !== "GET") throw new InvalidRequest("its method is neither POST nor GET")
+  if (!PATH.test(path)) throw new InvalidRequest("its path must begin with / and have the rest percent-encoded")
   let hostLine = `host: ${host}\r\n`
   let lines = ""
   let closes = false
@@ -64,7 +65,7 @@ export const messageOf = ({ method, path, headers, body }: WireRequest, host: st
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const PATH = /^\/[\x21-\x7e]*$/
+const PATH = /^\/[\x21\x22\x24-\x7e]*$/
 const NOT_PRINTED = /[^\x20-\x7e]/g
 const NOT_ASCII = /[^\t\x20-\x7e]/
 const NOT_LATIN1 = /[^\t\x20-\x7e\x80-\xff]/

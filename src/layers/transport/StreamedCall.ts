@@ -51,7 +51,7 @@ export class StreamedCall extends Call {
     super.onHead(status, headers)
     this.hasHead = true
     const head: WireStream = { status, headers, body: this.body }
-    this.exchange.turns.soon(() => this.onHeadRead?.(Effect.succeed(head)))
+    this.shared.turns.soon(() => this.onHeadRead?.(Effect.succeed(head)))
   }
 
   override onBody(bytes: Buffer, from: number, to: number): void {
@@ -76,7 +76,7 @@ export class StreamedCall extends Call {
 
   protected override onFailed(error: TransportError): void {
     if (this.hasHead) this.end(Effect.fail(error))
-    else this.exchange.turns.soon(() => this.onHeadRead?.(Effect.fail(error)))
+    else this.shared.turns.soon(() => this.onHeadRead?.(Effect.fail(error)))
   }
 
   private get body(): Stream.Stream<Uint8Array, TransportError> {
@@ -98,6 +98,8 @@ export class StreamedCall extends Call {
 
   private readonly later: Next = Effect.callback((resume) => {
     this.reader = resume
+    // The fiber may have stood aside since it looked.
+    if (this.unread !== undefined || this.ending !== undefined) this.wake()
     return this.leave
   })
 
@@ -130,7 +132,7 @@ export class StreamedCall extends Call {
   private wake(): void {
     if (this.isWaking || this.reader === undefined) return
     this.isWaking = true
-    this.exchange.turns.soon(this.handOver)
+    this.shared.turns.soon(this.handOver)
   }
 
   private readonly handOver = (): void => {

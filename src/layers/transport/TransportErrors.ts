@@ -33,7 +33,10 @@ export const incomplete = (origin: string): TransportError =>
 
 /** The request cannot be written as HTTP; `what` says why without its values. */
 export const invalidRequest = (origin: string, what: string): TransportError =>
-  broken(`the request to ${origin} cannot be sent: ${what}`, "INVALID_REQUEST")
+  broken(`the request to ${origin.replace(USERINFO, "//")} cannot be sent: ${what}`, "INVALID_REQUEST")
+
+/** May hold a password. */
+const USERINFO = /\/\/[^/]*@/
 
 /** The transport's scope is closed. */
 export const closed = (origin: string): TransportError =>
@@ -51,6 +54,14 @@ export const abandoned = (origin: string): TransportError =>
 export const connectionFailed = (origin: string, error: unknown): TransportError => {
   const code = codeOf(error)
   return broken(sentenceOf(code, origin, error), code)
+}
+
+/** The same before anything could be sent. */
+export const notConnected = (origin: string, error: unknown): TransportError => {
+  const code = codeOf(error)
+  if (code !== "ECONNRESET" && code !== "EPIPE") return connectionFailed(origin, error)
+  const advice = origin.startsWith("https:") ? "check that its port speaks https" : "check the endpoint's baseUrl"
+  return broken(`${origin} closed the connection before it could be used (${code}): ${advice}`, code)
 }
 
 const broken = (message: string, code: string): TransportError =>

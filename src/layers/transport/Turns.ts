@@ -15,6 +15,12 @@ export class Turns {
   private readonly run = (): void => {
     const { waiting } = this
     this.waiting = []
-    for (const run of waiting) run()
+    let next = 0
+    try {
+      while (next < waiting.length) waiting[next++]?.()
+    } finally {
+      // One that throws keeps none of the others from being run.
+      for (const run of waiting.slice(next)) this.soon(run)
+    }
   }
 }

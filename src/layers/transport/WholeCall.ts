@@ -2,7 +2,7 @@
 import * as Exit from "effect/Exit"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import type { OnEnd, SendListener, TransportError } from "../../services/Transport.ts"
-import { Call, type Exchange } from "./Call.ts"
+import { Call, type Shared } from "./Call.ts"
 
 export class WholeCall extends Call {
   private readonly onEnd: OnEnd
@@ -13,8 +13,8 @@ export class WholeCall extends Call {
   private pieces: Array<Buffer> | undefined = undefined
   private isGivenUp = false
 
-  constructor(exchange: Exchange, request: WireRequest, onEnd: OnEnd, listener: SendListener | undefined) {
-    super(exchange, request, listener)
+  constructor(shared: Shared, request: WireRequest, onEnd: OnEnd, listener: SendListener | undefined) {
+    super(shared, request, listener)
     this.onEnd = onEnd
   }
 
@@ -53,7 +53,7 @@ export class WholeCall extends Call {
   }
 
   private end(exit: Exit.Exit<WireResponse, TransportError>): void {
-    this.exchange.turns.soon(() => {
+    this.shared.turns.soon(() => {
       if (!this.isGivenUp) this.onEnd(exit)
     })
   }

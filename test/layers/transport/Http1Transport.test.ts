@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
-import { Exchange } from "../../../src/layers/transport/Call.ts"
+import { Shared } from "../../../src/layers/transport/Call.ts"
 import * as Http1Transport from "../../../src/layers/transport/Http1Transport.ts"
 import { WholeCall } from "../../../src/layers/transport/WholeCall.ts"
 import type { TransportError } from "../../../src/services/Transport.ts"
@@ -53,11 +53,11 @@ describe("Http1Transport", () => {
   it.live("keeps nothing of the connection that broke when its request is sent again", () =>
     Effect.gen(function* () {
       const server = yield* httpServer((_, response) => void response.end("ok"))
-      const exchange = new Exchange({ maxBodyBytes: 1_000, keepAliveMs: 4_000 })
-      yield* Effect.addFinalizer(() => Effect.promise(() => exchange.close()))
+      const shared = new Shared({ maxBodyBytes: 1_000, keepAliveMs: 4_000 })
+      yield* Effect.addFinalizer(() => Effect.promise(() => shared.close()))
       for (let i = 1; i <= 5; i++) {
-        assert.strictEqual((yield* sendOver(exchange, server.origin)).body, "ok")
-        assert.deepStrictEqual([server.accepted(), exchange.connections.size], [i, 1])
+        assert.strictEqual((yield* sendOver(shared, server.origin)).body, "ok")
+        assert.deepStrictEqual([server.accepted(), shared.connections.size], [i, 1])
         yield* Effect.sleep(1)
         for (const socket of server.open) socket.resetAndDestroy()
       }
@@ -154,8 +154,8 @@ describe("Http1Transport", () => {
 })
 
 /** Sends a request over connections that the test can see. */
-const sendOver = (exchange: Exchange, origin: string): Effect.Effect<WireResponse, TransportError> =>
-  Effect.callback((resume) => new WholeCall(exchange, request(origin), resume, undefined).start())
+const sendOver = (shared: Shared, origin: string): Effect.Effect<WireResponse, TransportError> =>
+  Effect.callback((resume) => new WholeCall(shared, request(origin), resume, undefined).start())
 
 /** As many as this machine allows sockets for, up to 10,000. */
 const IN_FLIGHT = Math.min(10_000, openFilesLimit() - 500)
