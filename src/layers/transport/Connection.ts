@@ -108,7 +108,7 @@ export class Connection {
     if (this.state === "connecting") return
     this.owner.idle.stop(this.idleDeadline)
     this.state = "looking"
-    this.owner.turns.soon(this.write)
+    this.owner.turns.afterLook(this.write)
   }
 
   /** The socket is not read any more after what has been. Only within `onBody`. */

@@ -73,6 +73,37 @@ describe("Http1Transport", () => {
     }).pipe(Effect.provide(Http1Transport.layerOptions({ keepAliveMs: 50 })))
   )
 
+  it.live("keeps no connection for longer because the process stood still", () =>
+    Effect.gen(function* () {
+      // It never closes a connection itself.
+      const server = yield* tcpServer((socket) => {
+        socket.on("data", () => socket.write(OK)).write(OK)
+      })
+      yield* send(request(server.origin))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_200)
+      yield* send(request(server.origin))
+      assert.strictEqual(server.accepted(), 2)
+    }).pipe(Effect.provide(Http1Transport.layerOptions({ keepAliveMs: 1_000 })))
+  )
+
+  it.live("takes an origin for what it is, and shows no password of one", () =>
+    Effect.gen(function* () {
+      const server = yield* httpServer((received, response) => void response.end(received.headers.host))
+      const host = server.origin.slice("http://".length)
+      assert.strictEqual((yield* send(request(`HTTP://${host}/`))).body, host)
+      for (const origin of [
+        `${server.origin}/v1`,
+        `http://me:s3cr3t@${host}`,
+        "http://127.0.0.1:99999",
+        "ftp://127.0.0.1"
+      ]) {
+        const error = yield* Effect.flip(send(request(origin)))
+        assert.strictEqual(error.code, "INVALID_REQUEST", origin)
+        assert.notInclude(error.message, "s3cr3t")
+      }
+    }).pipe(Effect.provide(Http1Transport.layer))
+  )
+
   it.live("fails what is in flight and closes all connections with its scope", () =>
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
@@ -152,6 +183,8 @@ describe("Http1Transport", () => {
     60_000
   )
 })
+
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 /** Sends a request over connections that the test can see. */
 const sendOver = (shared: Shared, origin: string): Effect.Effect<WireResponse, TransportError> =>

@@ -1,7 +1,7 @@
 /** What every transport promises of streamed answers, tried against real sockets. */
 import type * as Http from "node:http"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scheduler, Scope, Stream } from "effect"
 import type { WireRequest } from "../../../src/domain/providers/Wire.ts"
 import { Transport, type TransportError } from "../../../src/services/Transport.ts"
 import { countSends, request, type Traits } from "./conformance.ts"
@@ -271,6 +271,27 @@ export const streamingConformance = (name: string, { layer, smallBodies }: Trait
     )
 
     live(
+      "gives what comes while its reader stands aside for others",
+      Effect.gen(function* () {
+        let answering: Http.ServerResponse | undefined
+        const server = yield* httpServer((_, response) => {
+          answering = response
+          response.write("first")
+        })
+        const timeouts = { idleMs: 2_000, totalMs: 4_000 }
+        // So that each step between two chunks is once the one at which it stands aside.
+        for (let steps = 0; steps < OPS; steps++) {
+          const { body } = yield* open(request(server.origin, { timeouts }))
+          const read = Stream.runForEach(body, () => {
+            answering?.end("last")
+            return Effect.repeat(Effect.void, { times: steps })
+          })
+          yield* Effect.provideService(read, Scheduler.MaxOpsBeforeYield, OPS)
+        }
+      })
+    )
+
+    live(
       "reads 200 streams at once, each its own",
       Effect.gen(function* () {
         const answering: Array<[name: string, response: Http.ServerResponse]> = []
@@ -316,3 +337,5 @@ export const streamingConformance = (name: string, { layer, smallBodies }: Trait
 }
 
 const MIB = 1024 * 1024
+/** A fiber takes so many steps before it stands aside. */
+const OPS = 50

@@ -44,6 +44,23 @@ export const tlsAnswers = ({ live, trusted }: TlsSuite) => {
     }
   }
 
+  live(
+    "uses a connection again whose answer ended while it was not to be read",
+    Effect.gen(function* () {
+      const server = yield* httpsServer(identity, (received, response) => {
+        response.end("x".repeat(received.url === "/short" ? 1 : 100_000))
+      })
+      for (let i = 0; i < 5; i++) {
+        // The whole comes before anyone reads, and more than is kept.
+        const { body } = yield* open(request(server.origin, { path: "/long" }))
+        yield* Effect.sleep("20 millis")
+        assert.strictEqual(Buffer.concat(yield* Stream.runCollect(body)).length, 100_000)
+        yield* open(request(server.origin, { path: "/short" }))
+      }
+      assert.strictEqual(server.accepted(), 1)
+    })
+  )
+
   for (const [name, way] of ways) {
     live(
       `takes an answer of 5 MB as it is (${name})`,
