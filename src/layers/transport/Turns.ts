@@ -7,30 +7,47 @@
  */
 export class Turns {
   private waiting: Array<() => void> = []
+  /** What one callback of the event loop has put off for a look at the sockets. */
+  private looking: Array<() => void> | undefined = undefined
   private isRunning = false
 
   soon(run: () => void): void {
-    if (this.waiting.push(run) === 1) setImmediate(this.run)
+    if (this.waiting.push(run) === 1) setImmediate(this.turn)
   }
 
-  /** The same, once all sockets have been looked at after this was called. */
+  /** The same, once all sockets have been looked at after this was called; a socket that is being read has been. */
   afterLook(run: () => void): void {
-    // The sockets are looked at between two turns. What is called in none may be called after the look that is before the next.
+    // The sockets are looked at between two turns.
     if (this.isRunning) this.soon(run)
-    else this.soon(() => this.soon(run))
+    // The coming turn may be of a look that is over.
+    else if (this.looking === undefined) this.beginLooking(run)
+    else this.looking.push(run)
   }
 
-  private readonly run = (): void => {
+  private beginLooking(first: () => void): void {
+    const looking = [first]
+    this.looking = looking
+    setImmediate(() => this.runAll(looking))
+    process.nextTick(() => {
+      this.looking = undefined
+    })
+  }
+
+  private readonly turn = (): void => {
     const { waiting } = this
     this.waiting = []
+    this.runAll(waiting)
+  }
+
+  private runAll(all: ReadonlyArray<() => void>): void {
     this.isRunning = true
     let next = 0
     try {
-      while (next < waiting.length) waiting[next++]?.()
+      while (next < all.length) all[next++]?.()
     } finally {
       this.isRunning = false
       // One that throws keeps none of the others from being run.
-      for (const run of waiting.slice(next)) this.soon(run)
+      for (const run of all.slice(next)) this.soon(run)
     }
   }
 }
