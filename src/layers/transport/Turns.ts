@@ -15,7 +15,7 @@ export class Turns {
     if (this.waiting.push(run) === 1) setImmediate(this.turn)
   }
 
-  /** The same, once all sockets have been looked at after this was called; a socket that is being read has been. */
+  /** The same, once all sockets have been looked at after this was called. */
   afterLook(run: () => void): void {
     // The sockets are looked at between two turns.
     if (this.isRunning) this.soon(run)
@@ -27,7 +27,12 @@ export class Turns {
   private beginLooking(first: () => void): void {
     const looking = [first]
     this.looking = looking
-    setImmediate(() => this.runAll(looking))
+    const looks = countLooks()
+    setImmediate(() => {
+      // Called while sockets were read: those that came first have not been looked at since.
+      if (countLooks() === looks) setImmediate(() => this.runAll(looking))
+      else this.runAll(looking)
+    })
     process.nextTick(() => {
       this.looking = undefined
     })
@@ -51,3 +56,6 @@ export class Turns {
     }
   }
 }
+
+/** How often the event loop has looked at all sockets. */
+const countLooks = (): number => performance.nodeTiming.uvMetricsInfo.loopCount

@@ -1,5 +1,7 @@
 import { once } from "node:events"
+import { readFile } from "node:fs"
 import * as Net from "node:net"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Turns } from "../../../src/layers/transport/Turns.ts"
 
@@ -39,7 +41,7 @@ describe("Turns", () => {
   })
 
   it("looks at the sockets between a call and its run, wherever the call is made", async () => {
-    for (const place of ["in a turn", "before one", "after one"]) {
+    for (const place of ["in a turn", "before one", "after one", "in a timer", "while files and sockets are read"]) {
       const turns = new Turns()
       const order: Array<string> = []
       const { client, peer, close } = await connected()
@@ -57,6 +59,8 @@ describe("Turns", () => {
         if (place === "before one") setImmediate(call)
         turns.soon(place === "in a turn" ? call : () => {})
         if (place === "after one") setImmediate(call)
+        if (place === "in a timer") setTimeout(call, 1)
+        if (place === "while files and sockets are read") readFile(fileURLToPath(import.meta.url), call)
       })
       assert.deepStrictEqual(order, ["end", "run"], place)
       await close()
