@@ -51,6 +51,7 @@ export class AnswerParser {
   private readonly frames = new ChunkFrames()
   /** How many bytes of a body of unknown length have come or are announced. */
   private bodyBytes = 0
+
   constructor(maxBodyBytes: number) {
     this.maxBodyBytes = maxBodyBytes
   }
