@@ -12,7 +12,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { DispatchedGenAiClient, GenAiClient, Sandbox, SandboxServer, Http1Transport } from "../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, Http1Transport, Sandbox, SandboxServer } from "../src/index.ts"
 
 const Models = Layer.unwrap(
   Effect.map(Sandbox, ({ url }) =>

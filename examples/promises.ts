@@ -14,9 +14,9 @@ import {
   GenAiClient,
   GenAiError,
   type GenerateOptions,
+  Http1Transport,
   Sandbox,
-  SandboxServer,
-  Http1Transport
+  SandboxServer
 } from "../src/index.ts"
 
 const Models = Layer.unwrap(

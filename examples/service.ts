@@ -9,7 +9,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { ConfigLoader, DispatchedGenAiClient, Sandbox, SandboxServer, Http1Transport } from "../src/index.ts"
+import { ConfigLoader, DispatchedGenAiClient, Http1Transport, Sandbox, SandboxServer } from "../src/index.ts"
 import {
   DurableJobs,
   HttpService,

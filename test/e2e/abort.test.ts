@@ -2,7 +2,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { DispatchedGenAiClient, GenAiClient, SandboxServer, Http1Transport } from "../../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, Http1Transport, SandboxServer } from "../../src/index.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
 
 const request = { messages: [{ role: "user" as const, content: "hi" }] }

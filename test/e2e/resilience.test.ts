@@ -6,7 +6,7 @@ import { Effect, Fiber, Layer, Logger, Redacted } from "effect"
 import type { DispatcherConfig } from "../../src/domain/config/DispatcherConfig.ts"
 import type { GenAiError } from "../../src/domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../src/domain/genai/GenAiResponse.ts"
-import { DispatchedGenAiClient, GenAiClient, SandboxServer, Http1Transport } from "../../src/index.ts"
+import { DispatchedGenAiClient, GenAiClient, Http1Transport, SandboxServer } from "../../src/index.ts"
 import { config, endpoint } from "../support/Config.ts"
 
 /** `FULL_SIZE=1`: as the requirements have it, some 30 seconds; else a small version of the same. */

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import type { DispatcherConfig, EndpointConfig, EndpointKind } from "../../src/domain/config/DispatcherConfig.ts"
 import type { SandboxStats } from "../../src/domain/sandbox/SandboxStats.ts"
-import { type ChatEvent, DispatchedGenAiClient, GenAiClient, SandboxServer, Http1Transport } from "../../src/index.ts"
+import { type ChatEvent, DispatchedGenAiClient, GenAiClient, Http1Transport, SandboxServer } from "../../src/index.ts"
 import type { Sandbox } from "../../src/services/Sandbox.ts"
 import { config, endpoint } from "../support/Config.ts"
 

@@ -6,12 +6,12 @@ import {
   DispatchedGenAiClient,
   GenAiClient,
   GenAiError,
+  Http1Transport,
   HttpClientTransport,
   RateLimited,
   Sandbox,
   SandboxServer,
-  type Transport,
-  Http1Transport
+  type Transport
 } from "../../src/index.ts"
 
 /** The app: it knows the service, and nothing of where answers come from. */
