@@ -1,4 +1,5 @@
 /** The head of an HTTP/1.1 answer (RFC 9112), taken as strictly as llhttp takes it. */
+import { CR, SPACE, TAB, TOKEN } from "./HttpSyntax.ts"
 
 export interface AnswerHead {
   readonly status: number
@@ -86,14 +87,9 @@ export const areHeaders = (lines: string): boolean =>
       return colon >= 0 && nameOf(line.slice(0, colon)) !== undefined
     })
 
-const SPACE = 32
-const TAB = 9
-const CR = 13
-
 /** Control characters but the tab, and line ends that are not whole. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const NOT_IN_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const LENGTH = /^[0-9]+$/
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i
 const KEEP_ALIVE = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i

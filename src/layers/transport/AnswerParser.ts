@@ -1,6 +1,7 @@
 /** HTTP/1.1 answers out of the bytes of a connection (RFC 9112). */
 import * as AnswerHead from "./AnswerHead.ts"
 import { ChunkFrames } from "./ChunkFrames.ts"
+import { CR, LF } from "./HttpSyntax.ts"
 
 /** Told what an answer says, as it is read. */
 export interface AnswerSink {
@@ -186,9 +187,6 @@ export class AnswerParser {
     return frames.trailerBytes > MAX_HEAD_BYTES ? headTooLarge : undefined
   }
 }
-
-const CR = 13
-const LF = 10
 
 const invalid = (what: string): AnswerProblem => ({ code: "INVALID_ANSWER", what })
 

@@ -1,6 +1,6 @@
 /** What stands around the data of a chunked body (RFC 9112, 7.1): sizes, extensions, line ends, trailers. */
-
 import * as AnswerHead from "./AnswerHead.ts"
+import { CR, LF, SPACE, TAB } from "./HttpSyntax.ts"
 
 /** Largest extensions of one chunk, in bytes. */
 const MAX_EXTENSION_BYTES = 4 * 1024
@@ -17,10 +17,6 @@ const DATA_LF = 5
 const TRAILERS = 6
 const ENDED = 7
 
-const TAB = 9
-const LF = 10
-const CR = 13
-const SPACE = 32
 const SEMICOLON = 59
 const DELETE = 127
 

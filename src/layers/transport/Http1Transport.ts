@@ -40,11 +40,13 @@ export interface Http1TransportOptions {
  *   `open`, or ending its body early.
  * - A streamed body that is not read holds its connection back: the socket is not read any more until it is.
  * - The four limits share one coarse clock: each is noticed up to `TICK_MS` (25 ms) late.
- * - Answers are taken as strictly as Node's own parser takes them; what is neither HTTP/1.1 nor 1.0 fails with code `INVALID_ANSWER`.
+ * - Answers are taken as strictly as Node's own parser takes them; what is neither HTTP/1.1 nor 1.0 fails with code
+ *   `INVALID_ANSWER`.
  * - A connection that the endpoint closes while it is not used is noticed before the next request is written to it, and
  *   the request goes out on a new one. If the endpoint closes it at the very moment at which a request is being written,
  *   the request fails with `connection`: nobody can know whether it arrived.
- * - TLS takes Node's usual settings, such as `NODE_EXTRA_CA_CERTS`, as they are at the first connection. Proxies, redirects, compression and HTTP/2 are not used.
+ * - TLS takes Node's usual settings, such as `NODE_EXTRA_CA_CERTS`, as they are at the first connection. Proxies, redirects,
+ *   compression and HTTP/2 are not used.
  */
 export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transport["Service"], never, Scope.Scope> =>
   Effect.map(

@@ -1,5 +1,6 @@
 /** Requests as HTTP/1.1 writes them (RFC 9112). */
 import type { WireRequest } from "../../domain/providers/Wire.ts"
+import { TOKEN } from "./HttpSyntax.ts"
 
 /** What is written to the connection, in one piece. */
 export interface RequestMessage {
@@ -64,7 +65,6 @@ export const messageOf = ({ method, path, headers, body }: WireRequest, host: st
   return { data: Buffer.concat([Buffer.from(head, "latin1"), Buffer.from(body)]), encoding: "latin1", closes }
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PATH = /^\/[\x21\x22\x24-\x7e]*$/
 const NOT_PRINTED = /[^\x20-\x7e]/g
 const NOT_ASCII = /[^\t\x20-\x7e]/

@@ -78,6 +78,7 @@ const codeOf = (error: unknown): string => {
   return "UNKNOWN"
 }
 
+/** Codes that begin with `UND_` or `HPE_` are those of an `HttpClient` over undici. */
 const sentenceOf = (code: string, origin: string, error: unknown): string => {
   switch (code) {
     case "ECONNREFUSED":

@@ -78,3 +78,36 @@ export const readBody = async (request: Http.IncomingMessage): Promise<string> =
   for await (const chunk of request) chunks.push(chunk)
   return Buffer.concat(chunks).toString()
 }
+
+const WORDS = 20
+
+/** What `wordsInTurn` answers to a request with this body. */
+export const wordsOf = (name: string): string => Array.from({ length: WORDS }, (_, word) => `${name}.${word} `).join("")
+
+/** Answers when so many requests are there: word by word in turn, so that all streams are under way together. */
+export const wordsInTurn = (count: number): Http.RequestListener => {
+  const answering: Array<[name: string, response: Http.ServerResponse]> = []
+  return async (received, response) => {
+    answering.push([await readBody(received), response])
+    response.flushHeaders()
+    if (answering.length < count) return
+    for (let word = 0; word < WORDS; word++) {
+      for (const [name, response] of answering) response.write(`${name}.${word} `)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (const [, response] of answering.reverse()) response.end()
+  }
+}
+
+/** Answers with so many bytes, a multiple of 16 KiB, as fast as they are taken. */
+export const pour = (response: Http.ServerResponse, bytes: number): void => {
+  const piece = Buffer.alloc(16 * 1024, "x")
+  let left = bytes / piece.length
+  const write = (): void => {
+    while (left-- > 0) {
+      if (!response.write(piece)) return void response.once("drain", write)
+    }
+    response.end()
+  }
+  write()
+}

@@ -5,7 +5,7 @@ import { Deferred, Effect, Exit, Fiber, Scheduler, Scope, Stream } from "effect"
 import type { WireRequest } from "../../../src/domain/providers/Wire.ts"
 import { Transport, type TransportError } from "../../../src/services/Transport.ts"
 import { countSends, request, type Traits } from "./conformance.ts"
-import { deadOrigin, httpServer, readBody, tcpServer } from "./servers.ts"
+import { deadOrigin, httpServer, pour, tcpServer, wordsInTurn, wordsOf } from "./servers.ts"
 
 const open = (wire: WireRequest) => Effect.flatMap(Transport, (transport) => transport.open(wire))
 
@@ -115,15 +115,7 @@ export const streamingConformance = (name: string, { layer, smallBodies }: Trait
         let answering: Http.ServerResponse | undefined
         const server = yield* httpServer((_, response) => {
           answering = response
-          const piece = Buffer.alloc(16 * 1024, "x")
-          let left = (48 * MIB) / piece.length
-          const write = (): void => {
-            while (left-- > 0) {
-              if (!response.write(piece)) return void response.once("drain", write)
-            }
-            response.end()
-          }
-          write()
+          pour(response, 48 * MIB)
         })
         const idleMs = 500
         const { body } = yield* open(request(server.origin, { timeouts: { idleMs } }))
@@ -294,28 +286,15 @@ export const streamingConformance = (name: string, { layer, smallBodies }: Trait
     live(
       "reads 200 streams at once, each its own",
       Effect.gen(function* () {
-        const answering: Array<[name: string, response: Http.ServerResponse]> = []
-        const server = yield* httpServer(async (received, response) => {
-          answering.push([await readBody(received), response])
-          response.flushHeaders()
-          if (answering.length < 200) return
-          // Word by word in turn, so that all streams are under way together.
-          for (let word = 0; word < 20; word++) {
-            for (const [name, response] of answering) response.write(`${name}.${word} `)
-            await new Promise((resolve) => setImmediate(resolve))
-          }
-          for (const [, response] of answering.reverse()) response.end()
-        })
+        const names = Array.from({ length: 200 }, (_, i) => String(i))
+        const server = yield* httpServer(wordsInTurn(200))
         const texts = yield* Effect.forEach(
-          Array.from({ length: 200 }, (_, i) => String(i)),
+          names,
           (body) =>
             Effect.scoped(Effect.flatMap(open(request(server.origin, { body })), (answer) => textOf(answer.body))),
           { concurrency: "unbounded" }
         )
-        assert.deepStrictEqual(
-          texts,
-          Array.from({ length: 200 }, (_, i) => Array.from({ length: 20 }, (_, word) => `${i}.${word} `).join(""))
-        )
+        assert.deepStrictEqual(texts, names.map(wordsOf))
       })
     )
 

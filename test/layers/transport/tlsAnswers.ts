@@ -4,7 +4,7 @@ import type { TLSSocket } from "node:tls"
 import { assert } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { request } from "./conformance.ts"
-import { readBody } from "./servers.ts"
+import { pour, readBody, wordsInTurn, wordsOf } from "./servers.ts"
 import type { TlsSuite } from "./tls.ts"
 import { httpsServer, type Link, relay, tlsServer, written } from "./tlsServers.ts"
 import { open, streamed, ways } from "./ways.ts"
@@ -183,27 +183,12 @@ export const tlsAnswers = ({ live, trusted }: TlsSuite) => {
   live(
     "reads 50 streams at once, each its own",
     Effect.gen(function* () {
-      const answering: Array<[name: string, response: Http.ServerResponse]> = []
-      const server = yield* httpsServer(identity, async (received, response) => {
-        answering.push([await readBody(received), response])
-        response.flushHeaders()
-        if (answering.length < 50) return
-        // Word by word in turn, so that all streams are under way together.
-        for (let word = 0; word < 20; word++) {
-          for (const [name, response] of answering) response.write(`${name}.${word} `)
-          await new Promise((resolve) => setImmediate(resolve))
-        }
-        for (const [, response] of answering.reverse()) response.end()
+      const names = Array.from({ length: 50 }, (_, i) => String(i))
+      const server = yield* httpsServer(identity, wordsInTurn(50))
+      const texts = yield* Effect.forEach(names, (body) => streamed(request(server.origin, { body })), {
+        concurrency: "unbounded"
       })
-      const texts = yield* Effect.forEach(
-        Array.from({ length: 50 }, (_, i) => String(i)),
-        (body) => streamed(request(server.origin, { body })),
-        { concurrency: "unbounded" }
-      )
-      assert.deepStrictEqual(
-        texts,
-        Array.from({ length: 50 }, (_, i) => Array.from({ length: 20 }, (_, word) => `${i}.${word} `).join(""))
-      )
+      assert.deepStrictEqual(texts, names.map(wordsOf))
     })
   )
 
@@ -212,15 +197,7 @@ export const tlsAnswers = ({ live, trusted }: TlsSuite) => {
     const poured: { response?: Http.ServerResponse } = {}
     const server = yield* httpsServer(identity, (_, response) => {
       poured.response = response
-      const piece = Buffer.alloc(16 * 1024, "x")
-      let left = (48 * MIB) / piece.length
-      const write = (): void => {
-        while (left-- > 0) {
-          if (!response.write(piece)) return void response.once("drain", write)
-        }
-        response.end()
-      }
-      write()
+      pour(response, 48 * MIB)
     })
     /** Waits until it is held back; gives how much it has written by then. */
     const heldBackAt = Effect.gen(function* () {
