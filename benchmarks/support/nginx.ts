@@ -1,11 +1,11 @@
 /** nginx as the endpoint: it costs so little that what is measured is the client. */
-import { execFile, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { promisify } from "node:util"
+import { authority } from "../../test/layers/transport/certificates.ts"
 
 /** About 450 bytes. */
 export const ANSWER = JSON.stringify({
@@ -59,7 +59,10 @@ export const startNginx = async (): Promise<Nginx> => {
   // The workers of a root's nginx are nobody.
   await chmod(folder, 0o755)
   const [port, securePort] = [await freePort(), await freePort()]
-  await makeCertificate(folder)
+  const root = authority("benchmark")
+  const { cert, key } = root.issue({ hosts: ["127.0.0.1"] })
+  await writeFile(join(folder, "certificate.pem"), cert)
+  await writeFile(join(folder, "key.pem"), key)
   await writeFile(join(folder, "nginx.conf"), configOf(folder, port, securePort))
   const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: "ignore" })
   const ended = once(child, "close")
@@ -68,7 +71,7 @@ export const startNginx = async (): Promise<Nginx> => {
     context: {
       url: `http://127.0.0.1:${port}/plain/v1`,
       secureUrl: `https://127.0.0.1:${securePort}/plain/v1`,
-      certificate: await readFile(join(folder, "certificate.pem"), "utf8")
+      certificate: root.cert
     },
     close: async () => {
       child.kill("SIGTERM")
@@ -77,13 +80,6 @@ export const startNginx = async (): Promise<Nginx> => {
     }
   }
 }
-
-const makeCertificate = (folder: string) =>
-  promisify(execFile)("openssl", [
-    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=benchmark"],
-    ...["-addext", "subjectAltName=IP:127.0.0.1"],
-    ...["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")]
-  ])
 
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
