@@ -51,9 +51,18 @@ export {
 export {
   type DrainOptions,
   GenAiClient,
+  type GenerateListener,
   type GenerateOptions,
   type Room,
+  type StartedGenerate,
   type StartGenerate
 } from "./services/GenAiClient.ts"
 export { Sandbox } from "./services/Sandbox.ts"
-export { type OnEnd, type SendListener, Transport, TransportError, type WireStream } from "./services/Transport.ts"
+export {
+  type EndListener,
+  type SendListener,
+  type StartedRequest,
+  Transport,
+  TransportError,
+  type WireStream
+} from "./services/Transport.ts"

@@ -178,6 +178,12 @@ export interface DispatcherMetrics {
   readonly waiting: number
 }
 
+/** Told of the turn of a job that was begun. */
+export interface TurnListener {
+  /** The turn has come and is to be taken; or, with a refusal, never will. */
+  onTurn(refusal: DispatchError | undefined): void
+}
+
 /** A job that has been admitted, or refused, and is for the caller to go on with: `take`, `wait` or `rest`, and `end`. */
 export interface Begun<Response, Error> extends Turn {
   /**
@@ -185,8 +191,8 @@ export interface Begun<Response, Error> extends Turn {
    * `undefined` when the job has to wait, or is refused.
    */
   take(): string | undefined
-  /** Calls back when the turn has come, to be taken, or with why it never will; which may be at once, and not after `end`. */
-  wait(onTurn: (refusal: DispatchError | undefined) => void): void
+  /** Tells when the turn has come, or why it never will; which may be at once, and not after `end`. To be asked once. */
+  wait(onTurn: TurnListener): void
   /** What is left of the `submit`: waiting for the turn, the handler. To be run once; with it the job ends. */
   readonly rest: Effect.Effect<Response, Error | DispatchError>
   /** Ends the job, as the exit says if it had its turn; nothing when it has ended. */

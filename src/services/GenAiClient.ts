@@ -27,16 +27,27 @@ export interface GenerateOptions {
   readonly onSend?: ((endpoint: string) => void) | undefined
 }
 
-/**
- * Begins a request and calls back once, which may be at once; `onEnd` must not throw. What it gives is run to give the
- * request up: it is done when nothing of the request is under way any more; the request is then interrupted, unless it
- * ended before.
- */
+/** Told how a request has ended. */
+export interface GenerateListener {
+  /** Called once, which may be at once; must not throw. */
+  ended(exit: Exit.Exit<GenAiAnswer, GenAiError>): void
+}
+
+/** A request that was begun. */
+export interface StartedGenerate {
+  /**
+   * Gives it up: done when nothing of the request is under way any more; the request is then interrupted, unless it ended
+   * before.
+   */
+  readonly interrupt: Effect.Effect<void>
+}
+
+/** Begins a request. */
 export type StartGenerate = (
   request: GenAiRequest,
   options: GenerateOptions | undefined,
-  onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
-) => Effect.Effect<void>
+  onEnd: GenerateListener
+) => StartedGenerate
 
 /** Whether there is something to do for more requests, for those who have more than can be sent at once. */
 export interface Room {

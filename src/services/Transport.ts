@@ -45,7 +45,16 @@ export interface SendListener {
 }
 
 /** Told how a request has ended. */
-export type OnEnd = (exit: Exit.Exit<WireResponse, TransportError>) => void
+export interface EndListener {
+  /** Called once: with the answer, or with why there is none. */
+  ended(exit: Exit.Exit<WireResponse, TransportError>): void
+}
+
+/** A request that is under way. */
+export interface StartedRequest {
+  /** Aborts it; then its listener is told nothing any more. */
+  giveUp(): void
+}
 
 /**
  * Sends HTTP requests.
@@ -61,10 +70,10 @@ export class Transport extends Context.Service<
     /** Sends a request and reads the answer to its end. */
     readonly send: (request: WireRequest, listener?: SendListener) => Effect.Effect<WireResponse, TransportError>
     /**
-     * The same without a fiber: calls back once, on an empty stack and never before it has returned. Gives what aborts the
-     * request; then nothing is called back any more. Absent: there is only `send`, which costs more.
+     * The same without a fiber: `onEnd` is told once, on an empty stack and never before this has returned. Absent: there is
+     * only `send`, which costs more.
      */
-    readonly start?: ((request: WireRequest, onEnd: OnEnd, listener?: SendListener) => () => void) | undefined
+    readonly start?: ((request: WireRequest, onEnd: EndListener, listener?: SendListener) => StartedRequest) | undefined
     /**
      * Sends a request and gives the answer as soon as its head is there.
      *

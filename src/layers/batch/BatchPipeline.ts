@@ -10,7 +10,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 import type { Scope } from "effect/Scope"
 import type { ResultFormat } from "../../domain/batch/formats/RowFormat.ts"
 import { InOrder } from "../../domain/batch/InOrder.ts"
@@ -26,7 +25,7 @@ import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import { isDeeper } from "../../domain/JsonText.ts"
 import type { BatchError, BatchOptions } from "../../services/BatchRunner.ts"
-import type { GenAiClient, StartGenerate } from "../../services/GenAiClient.ts"
+import type { GenAiClient, GenerateListener, StartedGenerate, StartGenerate } from "../../services/GenAiClient.ts"
 import type { InputFile } from "./BatchPaths.ts"
 import * as Feeding from "./Feeding.ts"
 import type { Gate } from "./Gate.ts"
@@ -77,6 +76,29 @@ interface Admitted {
   readonly bytes: number
 }
 
+/** One whose request is under way: what is kept for it, with what its lines are made of, is this. */
+class Started implements Admitted, GenerateListener {
+  readonly row: Row
+  readonly number: number
+  readonly bytes: number
+  /** Where its call is kept, to be given up; -1: nowhere. */
+  slot = -1
+  isEnded = false
+  private readonly onEnd: (started: Started, exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
+
+  constructor(row: Row, { number, bytes }: Admitted, onEnd: Started["onEnd"]) {
+    this.row = row
+    this.number = number
+    this.bytes = bytes
+    this.onEnd = onEnd
+  }
+
+  ended(exit: Exit.Exit<GenAiAnswer, GenAiError>): void {
+    this.isEnded = true
+    this.onEnd(this, exit)
+  }
+}
+
 interface Settled {
   readonly admitted: Admitted
   readonly ending: Ending
@@ -98,11 +120,10 @@ export const make = Effect.fnUntraced(function* ({
 }: PipelineOptions): Effect.fn.Return<Pipeline, never, Scope> {
   let stopping = false
   const start = yield* client.starter ?? starterOf(client)
-  /** What gives up each call that is under way. */
-  const calls = new Slots<Effect.Effect<void>>()
+  const calls = new Slots<StartedGenerate>()
   const abandon = Effect.suspend(() => {
     stopping = true
-    return Effect.forEach(calls.all(), identity, { concurrency: "unbounded", discard: true })
+    return Effect.forEach(calls.all(), ({ interrupt }) => interrupt, { concurrency: "unbounded", discard: true })
   })
   yield* Effect.addFinalizer(() => abandon)
   client.room?.watch(() => gate.look())
@@ -137,7 +158,7 @@ export const make = Effect.fnUntraced(function* ({
       // Its line may have to wait, and takes memory while it does; but its slot is free.
       const line = ending._tag === "Dropped" ? 0 : ending.line.length
       bytes += line
-      order.put(admitted.number, { admitted: { ...admitted, bytes: admitted.bytes + line }, ending })
+      order.put(admitted.number, { admitted: { number: admitted.number, bytes: admitted.bytes + line }, ending })
       gate.look()
     }
   }
@@ -151,17 +172,18 @@ export const make = Effect.fnUntraced(function* ({
       end(admitted, invalidEnding(row, format))
       return
     }
-    let slot = -1
-    let isEnded = false
-    const giveUp = start(row.request, { session: row.session }, (exit) => {
-      isEnded = true
-      if (slot >= 0) calls.take(slot)
-      if (Exit.isSuccess(exit)) {
-        unsaid.answered(row, exit.value.endpoint)
-        end(admitted, savedEnding(row, exit.value, format, clock.currentTimeMillisUnsafe()))
-      } else end(admitted, failedEnding(row, exit.cause, format, stopping))
-    })
-    if (!isEnded) slot = calls.put(giveUp)
+    const started = new Started(row, admitted, ended)
+    const call = start(row.request, row.session === undefined ? undefined : { session: row.session }, started)
+    if (!started.isEnded) started.slot = calls.put(call)
+  }
+
+  const ended = (started: Started, exit: Exit.Exit<GenAiAnswer, GenAiError>): void => {
+    const { row, slot } = started
+    if (slot >= 0) calls.take(slot)
+    if (Exit.isSuccess(exit)) {
+      unsaid.answered(row, exit.value.endpoint)
+      end(started, savedEnding(row, exit.value, format, clock.currentTimeMillisUnsafe()))
+    } else end(started, failedEnding(row, exit.cause, format, stopping))
   }
 
   const hasRoom = (): boolean =>
@@ -200,8 +222,8 @@ const starterOf = (client: GenAiClient["Service"]): Effect.Effect<StartGenerate>
     Effect.succeed((request, options, onEnd) => {
       // `suspend`, so that a client that throws before it gives an effect is a failed row too.
       const fiber = Effect.runForkWith(context)(Effect.suspend(() => client.generate(request, options)))
-      fiber.addObserver(onEnd)
-      return Fiber.interrupt(fiber)
+      fiber.addObserver((exit) => onEnd.ended(exit))
+      return { interrupt: Fiber.interrupt(fiber) }
     })
   )
 

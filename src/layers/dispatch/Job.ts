@@ -23,6 +23,12 @@ export interface TakenLimits {
   withdrawn(): void
 }
 
+/** A submitter that waits for its turn. */
+export interface SignalListener {
+  /** The wait is over: success when the turn has come. */
+  signalled(turn: Exit.Exit<void, DispatchError>): void
+}
+
 /** A mutable record: one is made for each submit, and nothing else is on the way of one that need not wait. */
 export class Job<Request> implements Turn {
   readonly request: Request
@@ -51,7 +57,7 @@ export class Job<Request> implements Turn {
   session: string | undefined = undefined
   favourite = -1
   /** The submitter, once it waits. */
-  private listener: ((turn: Exit.Exit<void, DispatchError>) => void) | undefined = undefined
+  private listener: SignalListener | undefined = undefined
   /** What was signalled before the submitter waited. */
   private early: Exit.Exit<void, DispatchError> | undefined = undefined
 
@@ -75,18 +81,18 @@ export class Job<Request> implements Turn {
 
   /** Suspends the submitter until `signal`. */
   get signalled(): Effect.Effect<void, DispatchError> {
-    return Effect.callback((resume) => this.listen(resume))
+    return Effect.callback((resume) => this.listen({ signalled: resume }))
   }
 
   /** Calls back at `signal`, or at once when that has been. */
-  listen(listener: (turn: Exit.Exit<void, DispatchError>) => void): void {
+  listen(listener: SignalListener): void {
     if (this.early === undefined) this.listener = listener
-    else listener(this.early)
+    else listener.signalled(this.early)
   }
 
   /** Ends the wait: success when the turn has come. At most once. */
   signal(turn: Exit.Exit<void, DispatchError>): void {
     if (this.listener === undefined) this.early = turn
-    else this.listener(turn)
+    else this.listener.signalled(turn)
   }
 }

@@ -12,9 +12,10 @@ import type {
   DrainOptions,
   Lease,
   SubmitOptions,
+  TurnListener,
   WorkerControl
 } from "../../services/Dispatcher.ts"
-import { Job } from "./Job.ts"
+import { Job, type SignalListener } from "./Job.ts"
 import type { Lane, LaneListener } from "./Lane.ts"
 import { type LaneChoice, NOBODY } from "./LaneChoice.ts"
 import type { Settings } from "./Options.ts"
@@ -323,10 +324,11 @@ export class Pool<Request, Response, Error> implements LaneListener<Request> {
 }
 
 /** Nothing but the state of the job says what has been done with it, so that `end` may come at any time. */
-class BegunJob<Request, Response, Error> implements Begun<Response, Error> {
+class BegunJob<Request, Response, Error> implements Begun<Response, Error>, SignalListener {
   private readonly pool: Pool<Request, Response, Error>
   private readonly job: Job<Request>
   private readonly rejection: DispatchError | undefined
+  private listener: TurnListener | undefined = undefined
   private isOver = false
 
   constructor(pool: Pool<Request, Response, Error>, job: Job<Request>, rejection: DispatchError | undefined) {
@@ -343,14 +345,18 @@ class BegunJob<Request, Response, Error> implements Begun<Response, Error> {
     this.job.sent()
   }
 
-  wait(onTurn: (refusal: DispatchError | undefined) => void): void {
+  wait(onTurn: TurnListener): void {
     if (this.rejection !== undefined) {
-      onTurn(this.rejection)
+      onTurn.onTurn(this.rejection)
       return
     }
-    this.job.listen((turn) => {
-      if (!this.isOver) onTurn(Exit.isSuccess(turn) ? undefined : turn.cause.reasons.find(Cause.isFailReason)?.error)
-    })
+    this.listener = onTurn
+    this.job.listen(this)
+  }
+
+  signalled(turn: Exit.Exit<void, DispatchError>): void {
+    if (this.isOver) return
+    this.listener?.onTurn(Exit.isSuccess(turn) ? undefined : turn.cause.reasons.find(Cause.isFailReason)?.error)
   }
 
   get rest(): Effect.Effect<Response, Error | DispatchError> {

@@ -11,17 +11,12 @@ import { monotonicMs } from "../dispatch/Throttle.ts"
 const LONGEST_SLEEP_MS = 10_000
 
 /** One deadline of one call; it is waited for between `start` and `stop`, or until it has passed. */
-export class CallDeadline {
+export interface CallDeadline {
   /** In milliseconds of the monotonic clock (`monotonicMs`). */
-  readonly atMs: number
-  readonly onPassed: () => void
-  /** Its place in the heap; -1: it is not waited for. */
-  place = -1
-
-  constructor(atMs: number, onPassed: () => void) {
-    this.atMs = atMs
-    this.onPassed = onPassed
-  }
+  readonly expiresAt: number
+  /** Its place in the heap, for the heap to set; -1: it is not waited for. */
+  place: number
+  onPassed(): void
 }
 
 /**
@@ -53,7 +48,7 @@ export class CallDeadlines {
         return this.sooner.await
       }
       const now = monotonicMs(this.clock)
-      const sleepMs = Math.min(Math.max(1, Math.ceil(next.atMs - now)), LONGEST_SLEEP_MS)
+      const sleepMs = Math.min(Math.max(1, Math.ceil(next.expiresAt - now)), LONGEST_SLEEP_MS)
       this.wakesAtMs = now + sleepMs
       return Effect.raceFirst(this.clock.sleep(Duration.millis(sleepMs)), this.sooner.await)
     })
@@ -66,7 +61,7 @@ export class CallDeadlines {
    */
   within<A, E, A2, E2, R>(
     call: Effect.Effect<A, E, R>,
-    atMs: number,
+    expiresAt: number,
     settle: (exit: Exit.Exit<A, E>, isLate: boolean) => Exit.Exit<A2, E2>
   ): Effect.Effect<A2, E2, R> {
     return Effect.contextWith((context) =>
@@ -79,10 +74,14 @@ export class CallDeadlines {
           return
         }
         let isLate = false
-        const deadline = new CallDeadline(atMs, () => {
-          isLate = true
-          fiber.interruptUnsafe()
-        })
+        const deadline: CallDeadline = {
+          expiresAt,
+          place: -1,
+          onPassed: () => {
+            isLate = true
+            fiber.interruptUnsafe()
+          }
+        }
         fiber.addObserver((exit) => {
           this.stop(deadline)
           resume(settle(exit, isLate))
@@ -94,9 +93,9 @@ export class CallDeadlines {
   }
 
   start(deadline: CallDeadline): void {
-    if (deadline.atMs === Number.POSITIVE_INFINITY) return
+    if (deadline.expiresAt === Number.POSITIVE_INFINITY) return
     this.rise(deadline, this.heap.length)
-    if (deadline.atMs < this.wakesAtMs) this.sooner.openUnsafe()
+    if (deadline.expiresAt < this.wakesAtMs) this.sooner.openUnsafe()
   }
 
   /** Nothing when it is not waited for. */
@@ -107,13 +106,13 @@ export class CallDeadlines {
     const last = this.heap.pop()!
     if (last === deadline) return
     const parent = this.heap[(place - 1) >> 1]
-    if (place > 0 && parent!.atMs > last.atMs) this.rise(last, place)
+    if (place > 0 && parent!.expiresAt > last.expiresAt) this.rise(last, place)
     else this.sink(last, place)
   }
 
   private pass(): void {
     const now = monotonicMs(this.clock)
-    for (let next = this.heap[0]; next !== undefined && next.atMs <= now; next = this.heap[0]) {
+    for (let next = this.heap[0]; next !== undefined && next.expiresAt <= now; next = this.heap[0]) {
       this.stop(next)
       next.onPassed()
     }
@@ -125,7 +124,7 @@ export class CallDeadlines {
     while (place > 0) {
       const above = (place - 1) >> 1
       const parent = heap[above]!
-      if (parent.atMs <= deadline.atMs) break
+      if (parent.expiresAt <= deadline.expiresAt) break
       heap[place] = parent
       parent.place = place
       place = above
@@ -140,9 +139,9 @@ export class CallDeadlines {
     for (;;) {
       let below = 2 * place + 1
       if (below >= heap.length) break
-      if (below + 1 < heap.length && heap[below + 1]!.atMs < heap[below]!.atMs) below++
+      if (below + 1 < heap.length && heap[below + 1]!.expiresAt < heap[below]!.expiresAt) below++
       const child = heap[below]!
-      if (child.atMs >= deadline.atMs) break
+      if (child.expiresAt >= deadline.expiresAt) break
       heap[place] = child
       child.place = place
       place = below

@@ -18,7 +18,14 @@ import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiRequest } from "../../domain/genai/GenAiRequest.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import type { Begun, Dispatcher, SubmitOptions } from "../../services/Dispatcher.ts"
-import type { DrainOptions, GenerateOptions, Room, StartGenerate } from "../../services/GenAiClient.ts"
+import type {
+  DrainOptions,
+  GenerateListener,
+  GenerateOptions,
+  Room,
+  StartedGenerate,
+  StartGenerate
+} from "../../services/GenAiClient.ts"
 import { monotonicMs } from "../dispatch/Throttle.ts"
 import { AttemptFailed, Call, type NotSent } from "./Attempt.ts"
 import { traceOf } from "./AttemptSpan.ts"
@@ -45,7 +52,7 @@ export interface Streamer {
 /** Whoever asks: a fiber, or what is left of one. */
 type Caller = Pick<Fiber.Fiber<unknown, unknown>, "cache" | "context">
 
-type OnEnd = Parameters<StartGenerate>[2]
+const OVER: StartedGenerate = { interrupt: Effect.void }
 
 /** So many calls may wait for a slot beside those that will be free soon. */
 const MARGIN = 64
@@ -151,7 +158,7 @@ export class Calls {
   generate(request: GenAiRequest, options: GenerateOptions | undefined): Effect.Effect<GenAiAnswer, GenAiError> {
     return Effect.withFiber((fiber) =>
       // With one parameter `callback` makes no AbortController.
-      Effect.callback((resume) => this.start(fiber, request, options, resume))
+      Effect.callback((resume) => this.start(fiber, request, options, { ended: resume }).interrupt)
     )
   }
 
@@ -161,17 +168,22 @@ export class Calls {
     )
   }
 
-  private start(caller: Caller, request: GenAiRequest, options: GenerateOptions | undefined, onEnd: OnEnd) {
+  private start(
+    caller: Caller,
+    request: GenAiRequest,
+    options: GenerateOptions | undefined,
+    onEnd: GenerateListener
+  ): StartedGenerate {
     const call = this.call(request, options, caller)
     if (this.idle !== undefined) {
-      onEnd(Exit.fail(rejected(call, "Draining")))
-      return Effect.void
+      onEnd.ended(Exit.fail(rejected(call, "Draining")))
+      return OVER
     }
     this.active++
     this.retries.onRequest()
     const started = new StartedCall(this.owner, call, caller.context, onEnd)
     started.start()
-    return started.interrupt
+    return started
   }
 
   stream(request: GenAiRequest, options: GenerateOptions | undefined): Stream.Stream<ChatEvent, GenAiError> {

@@ -8,7 +8,7 @@ import * as Json from "../../domain/providers/Json.ts"
 import type { Credential } from "../../domain/providers/Provider.ts"
 import type { WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler, Turn } from "../../services/Dispatcher.ts"
-import type { OnEnd, TransportError } from "../../services/Transport.ts"
+import type { EndListener, StartedRequest, Transport, TransportError } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
 import type { Endpoint, Send } from "./Endpoint.ts"
 
@@ -20,11 +20,11 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
   ): Effect.Effect<GenAiAnswer, AttemptFailed | NotSent> => {
     const begun = endpoint.begin(call, credential, "answer")
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
-    const send = begun.success
+    const { send, wire } = begun.success
     return Effect.onExitPrimitive(
       // Suspended, so that a transport which throws here leaves the endpoint's books right, too.
       Effect.matchEffect(
-        Effect.suspend(() => endpoint.transport.send(send.wire, turn)),
+        Effect.suspend(() => endpoint.transport.send(wire, turn)),
         {
           onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
           onSuccess: (response) => decode(endpoint, call, send, response)
@@ -40,51 +40,80 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
   return (call, turn) => endpoint.withCredential(call, (credential) => attempt(call, turn, credential))
 }
 
+type Start = NonNullable<Transport["Service"]["start"]>
+
 /** How an attempt ended. */
 export type Attempted = Exit.Exit<GenAiAnswer, AttemptFailed | NotSent>
 
-/**
- * Makes an attempt and calls back once, which may be at once. Gives what aborts it; then nothing is called back any more.
- * Both hold even if the transport does not keep to its part of it.
- */
-export type DirectSend = (call: Call, turn: Turn, onEnd: (exit: Attempted) => void) => () => void
+/** Told how an attempt has ended. */
+export interface AttemptListener {
+  /** Called once, which may be at once. */
+  attempted(exit: Attempted): void
+}
 
-/** The same without a fiber; `undefined` where sending takes one: to get the credential, or for the transport. */
+/**
+ * Makes an attempt without a fiber, and gives what gives it up; then nobody is told any more. That, and that its listener is told
+ * once, holds even if the transport does not keep to its part of it.
+ */
+export type DirectSend = (call: Call, turn: Turn, onEnd: AttemptListener) => StartedRequest
+
+/** `undefined` where sending takes a fiber: to get the credential, or for the transport. */
 export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
   const { fixedCredential, transport } = endpoint
   const { start } = transport
   if (fixedCredential === undefined || start === undefined) return undefined
+  const { credential } = fixedCredential
   return (call, turn, onEnd) => {
-    let sent: Send | undefined
-    let isOver = false
-    let notSent: Attempted
+    const attempt = new DirectAttempt(endpoint, call, onEnd)
+    attempt.start(start, credential, turn)
+    return attempt
+  }
+}
+
+class DirectAttempt implements EndListener, StartedRequest {
+  private readonly endpoint: Endpoint
+  private readonly call: Call
+  private readonly onEnd: AttemptListener
+  private send: Send | undefined = undefined
+  private request: StartedRequest | undefined = undefined
+  private isOver = false
+
+  constructor(endpoint: Endpoint, call: Call, onEnd: AttemptListener) {
+    this.endpoint = endpoint
+    this.call = call
+    this.onEnd = onEnd
+  }
+
+  start(start: Start, credential: Credential, turn: Turn): void {
     try {
-      const begun = endpoint.begin(call, fixedCredential.credential, "answer")
+      const begun = this.endpoint.begin(this.call, credential, "answer")
       if (Result.isSuccess(begun)) {
-        const send = begun.success
-        sent = send
-        const ended: OnEnd = (exit) => {
-          if (isOver) return
-          isOver = true
-          onEnd(received(endpoint, call, send, exit))
-        }
-        const abort = start(send.wire, ended, turn)
-        return () => {
-          isOver = true
-          endpoint.aborted(send)
-          abort()
-        }
+        this.send = begun.success.send
+        this.request = start(begun.success.wire, this, turn)
+        return
       }
-      notSent = Exit.fail(begun.failure)
+      this.isOver = true
+      this.onEnd.attempted(Exit.fail(begun.failure))
     } catch (defect) {
       // It has been told how it ended, and whoever was told may have thrown this.
-      if (isOver) throw defect
-      isOver = true
-      if (sent !== undefined) endpoint.aborted(sent)
-      notSent = Exit.die(defect)
+      if (this.isOver) throw defect
+      this.isOver = true
+      if (this.send !== undefined) this.endpoint.aborted(this.send)
+      this.onEnd.attempted(Exit.die(defect))
     }
-    onEnd(notSent)
-    return nothing
+  }
+
+  ended(exit: Exit.Exit<WireResponse, TransportError>): void {
+    if (this.isOver || this.send === undefined) return
+    this.isOver = true
+    this.onEnd.attempted(received(this.endpoint, this.call, this.send, exit))
+  }
+
+  giveUp(): void {
+    if (this.isOver || this.send === undefined) return
+    this.isOver = true
+    this.endpoint.aborted(this.send)
+    this.request?.giveUp()
   }
 }
 
@@ -133,5 +162,3 @@ const rawOf = ({ request: { keepRaw } }: Call, { body }: WireResponse): Pick<Gen
 }
 
 const NOTHING = {}
-
-const nothing = (): void => {}

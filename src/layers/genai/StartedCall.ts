@@ -10,12 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
-import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
-import type { Begun } from "../../services/Dispatcher.ts"
+import type { Begun, TurnListener } from "../../services/Dispatcher.ts"
+import type { GenerateListener, StartedGenerate } from "../../services/GenAiClient.ts"
+import type { StartedRequest } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
-import { CallDeadline, type CallDeadlines } from "./CallDeadlines.ts"
-import type { Attempted, DirectSend } from "./EndpointHandler.ts"
+import type { CallDeadline, CallDeadlines } from "./CallDeadlines.ts"
+import type { Attempted, AttemptListener, DirectSend } from "./EndpointHandler.ts"
 import { settled } from "./Explain.ts"
 
 type Failure = AttemptFailed | NotSent | DispatchError
@@ -38,30 +39,29 @@ export interface CallOwner {
   readonly onEnd: () => void
 }
 
-export class StartedCall {
+/** It listens itself to all that it waits for: each closure in its place would be old before the answer comes. */
+export class StartedCall implements StartedGenerate, CallDeadline, TurnListener, AttemptListener {
   private readonly owner: CallOwner
   private readonly call: Call
   private readonly context: Context.Context<never>
-  private readonly onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
-  private readonly deadline: CallDeadline
+  private readonly onEnd: GenerateListener
+  place = -1
   private begun: AttemptBegun | undefined = undefined
-  /** Aborts the attempt that is under way without a fiber. */
-  private abort: (() => void) | undefined = undefined
+  /** The attempt that is under way without a fiber. */
+  private attempt: StartedRequest | undefined = undefined
   private fiber: Fiber.Fiber<GenAiAnswer, AttemptFailed | DispatchError> | undefined = undefined
   private isLate = false
   private isEnded = false
 
-  constructor(
-    owner: CallOwner,
-    call: Call,
-    context: Context.Context<never>,
-    onEnd: (exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
-  ) {
+  constructor(owner: CallOwner, call: Call, context: Context.Context<never>, onEnd: GenerateListener) {
     this.owner = owner
     this.call = call
     this.context = context
     this.onEnd = onEnd
-    this.deadline = new CallDeadline(call.expiresAt, () => this.expire())
+  }
+
+  get expiresAt(): number {
+    return this.call.expiresAt
   }
 
   start(): void {
@@ -73,17 +73,19 @@ export class StartedCall {
       // A fiber goes on by itself.
       if (this.fiber === undefined) this.fail(defect)
     }
-    if (!this.isEnded) this.owner.deadlines.start(this.deadline)
+    if (!this.isEnded) this.owner.deadlines.start(this)
   }
 
   private begin(): void {
     const begun = this.owner.begin(this.call)
     this.begun = begun
     if (begun === undefined) this.fork(undefined)
-    else if (!this.send(begun)) begun.wait((refusal) => this.onTurn(begun, refusal))
+    else if (!this.send(begun)) begun.wait(this)
   }
 
-  private onTurn(begun: AttemptBegun, refusal: DispatchError | undefined): void {
+  onTurn(refusal: DispatchError | undefined): void {
+    const { begun } = this
+    if (begun === undefined) return
     if (refusal === undefined) this.send(begun)
     else {
       begun.end(Exit.interrupt())
@@ -97,7 +99,7 @@ export class StartedCall {
     if (worker === undefined) return false
     const send = this.owner.directSend(worker)
     if (send === undefined) this.fork(begun.rest)
-    else this.abort = send(this.call, begun, (exit) => this.attempted(exit))
+    else this.attempt = send(this.call, begun, this)
     return true
   }
 
@@ -110,7 +112,7 @@ export class StartedCall {
     })
   }
 
-  private attempted(exit: Attempted): void {
+  attempted(exit: Attempted): void {
     this.begun?.end(exit)
     if (Exit.isSuccess(exit)) {
       this.end(Exit.succeed(exit.value))
@@ -131,7 +133,7 @@ export class StartedCall {
     })
   }
 
-  private expire(): void {
+  onPassed(): void {
     this.isLate = true
     if (this.fiber === undefined) this.drop()
     else this.fiber.interruptUnsafe()
@@ -141,7 +143,7 @@ export class StartedCall {
   private drop(): void {
     if (this.isEnded) return
     try {
-      this.abort?.()
+      this.attempt?.giveUp()
     } catch (defect) {
       this.fail(defect)
       return
@@ -159,8 +161,8 @@ export class StartedCall {
 
   private end(exit: Exit.Exit<GenAiAnswer, AttemptFailed | DispatchError>): void {
     this.isEnded = true
-    this.owner.deadlines.stop(this.deadline)
+    this.owner.deadlines.stop(this)
     this.owner.onEnd()
-    this.onEnd(settled(this.call, exit, this.isLate))
+    this.onEnd.ended(settled(this.call, exit, this.isLate))
   }
 }

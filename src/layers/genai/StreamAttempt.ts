@@ -54,8 +54,8 @@ export const openStream = (
 
 const open = Effect.fnUntraced(function* (turn: StreamTurn, call: Call, credential: Credential, scope: Scope.Scope) {
   const { provider, transport } = turn.endpoint
-  const attempt = yield* begin(turn, call, credential, scope)
-  const answer = yield* transport.open(attempt.send.wire, turn).pipe(
+  const { attempt, wire } = yield* begin(turn, call, credential, scope)
+  const answer = yield* transport.open(wire, turn).pipe(
     Scope.provide(scope),
     Effect.mapError((error) => attempt.broken(error))
   )
@@ -71,14 +71,15 @@ const begin = (turn: StreamTurn, call: Call, credential: Credential, scope: Scop
     Effect.suspend(() => {
       const begun = turn.endpoint.begin(call, credential, "stream")
       if (Result.isFailure(begun)) return Effect.fail(begun.failure)
-      const attempt = new StreamAttempt(turn, call, begun.success)
+      const { send, wire } = begun.success
+      const attempt = new StreamAttempt(turn, call, send)
       const abort = Effect.sync(() => attempt.abort())
-      return Effect.as(Scope.addFinalizer(scope, abort), attempt)
+      return Effect.as(Scope.addFinalizer(scope, abort), { attempt, wire })
     })
   )
 
 export class StreamAttempt {
-  readonly send: Send
+  private readonly send: Send
   private readonly turn: StreamTurn
   private readonly call: Call
   private state: "open" | "succeeded" | "failed" | "aborted" = "open"

@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
-import { CallDeadline, type CallDeadlines } from "./CallDeadlines.ts"
+import type { CallDeadline, CallDeadlines } from "./CallDeadlines.ts"
 import { explain, settled, tooLate } from "./Explain.ts"
 import { type Events, openStream, type StreamAttempt, type StreamedAnswer, type StreamTurn } from "./StreamAttempt.ts"
 
@@ -93,7 +93,11 @@ export class StreamCall {
     return Effect.contextWith((context) => {
       const { call, deadlines } = this.options
       this.rest = Effect.catch(answer.next, (error) => this.ended(error))
-      this.deadline = new CallDeadline(call.expiresAt, () => void Effect.runForkWith(context)(this.expire))
+      this.deadline = {
+        expiresAt: call.expiresAt,
+        place: -1,
+        onPassed: () => void Effect.runForkWith(context)(this.expire)
+      }
       deadlines.start(this.deadline)
       return Effect.succeed(answer.first)
     })

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { WireRequest } from "../../domain/providers/Wire.ts"
-import { type OnEnd, type SendListener, Transport } from "../../services/Transport.ts"
+import { type EndListener, type SendListener, type StartedRequest, Transport } from "../../services/Transport.ts"
 import { Shared } from "./Call.ts"
 import { StreamedCall } from "./StreamedCall.ts"
 import { WholeCall } from "./WholeCall.ts"
@@ -63,7 +63,11 @@ export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transpo
     (shared): Transport["Service"] => ({
       tellsSent: true,
       // With one parameter `callback` makes no AbortController.
-      send: (request, listener) => Effect.callback((resume) => Effect.sync(start(shared, request, resume, listener))),
+      send: (request, listener) =>
+        Effect.callback((resume) => {
+          const call = start(shared, request, { ended: resume }, listener)
+          return Effect.sync(() => call.giveUp())
+        }),
       start: (request, onEnd, listener) => start(shared, request, onEnd, listener),
       open: (request, listener) =>
         Effect.flatMap(
@@ -79,12 +83,12 @@ export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transpo
 const start = (
   shared: Shared,
   request: WireRequest,
-  onEnd: OnEnd,
+  onEnd: EndListener,
   listener: SendListener | undefined
-): (() => void) => {
+): StartedRequest => {
   const call = new WholeCall(shared, request, onEnd, listener)
   call.start()
-  return () => call.giveUp()
+  return call
 }
 
 /** `make` as a layer: its connections close with it. */

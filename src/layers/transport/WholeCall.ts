@@ -1,11 +1,11 @@
 /** A request whose answer is read to its end before anyone sees it. */
 import * as Exit from "effect/Exit"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
-import type { OnEnd, SendListener, TransportError } from "../../services/Transport.ts"
+import type { EndListener, SendListener, StartedRequest, TransportError } from "../../services/Transport.ts"
 import { Call, type Shared } from "./Call.ts"
 
-export class WholeCall extends Call {
-  private readonly onEnd: OnEnd
+export class WholeCall extends Call implements StartedRequest {
+  private readonly onEnd: EndListener
   private status = 0
   private headers: Readonly<Record<string, string>> = {}
   /** The body, when it came in one piece, as nearly all do; otherwise its pieces. */
@@ -13,7 +13,7 @@ export class WholeCall extends Call {
   private pieces: Array<Buffer> | undefined = undefined
   private isGivenUp = false
 
-  constructor(shared: Shared, request: WireRequest, onEnd: OnEnd, listener: SendListener | undefined) {
+  constructor(shared: Shared, request: WireRequest, onEnd: EndListener, listener: SendListener | undefined) {
     super(shared, request, listener)
     this.onEnd = onEnd
   }
@@ -54,7 +54,7 @@ export class WholeCall extends Call {
 
   private end(exit: Exit.Exit<WireResponse, TransportError>): void {
     this.shared.turns.soon(() => {
-      if (!this.isGivenUp) this.onEnd(exit)
+      if (!this.isGivenUp) this.onEnd.ended(exit)
     })
   }
 }

@@ -80,7 +80,7 @@ describe("a job that is begun without a fiber", () => {
       const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       const turns: Array<unknown> = []
-      begun.wait((refusal) => turns.push(refusal?.reason._tag ?? begun.take()))
+      begun.wait({ onTurn: (refusal) => turns.push(refusal?.reason._tag ?? begun.take()) })
       yield* settle
       assert.deepStrictEqual(turns, [])
       yield* open(gates)
@@ -95,7 +95,7 @@ describe("a job that is begun without a fiber", () => {
       const { gates, dispatcher, counts } = yield* busy
       const begun = dispatcher.begin(1)
       const turns: Array<unknown> = []
-      begun.wait((refusal) => turns.push(refusal))
+      begun.wait({ onTurn: (refusal) => turns.push(refusal) })
       // Its turn is given in this step, and told of in a later one.
       yield* gates.succeed(gates.pick(0)!)
       begun.end(Exit.interrupt())
@@ -113,9 +113,11 @@ describe("a job that is begun without a fiber", () => {
       const turns: Array<unknown> = []
       const wait = (job: number) => {
         const begun = dispatcher.begin(job)
-        begun.wait((refusal) => {
-          turns.push(refusal?.reason._tag)
-          begun.end(Exit.interrupt())
+        begun.wait({
+          onTurn: (refusal) => {
+            turns.push(refusal?.reason._tag)
+            begun.end(Exit.interrupt())
+          }
         })
       }
       wait(1)

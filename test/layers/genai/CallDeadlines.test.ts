@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { CallDeadline, CallDeadlines } from "../../../src/layers/genai/CallDeadlines.ts"
+import { type CallDeadline, CallDeadlines } from "../../../src/layers/genai/CallDeadlines.ts"
 import { listsUpTo } from "../../support/RandomLists.ts"
 
 const started = Effect.gen(function* () {
@@ -9,6 +9,8 @@ const started = Effect.gen(function* () {
   yield* Effect.forkScoped(deadlines.watch, { startImmediately: true })
   return deadlines
 })
+
+const deadlineAt = (expiresAt: number, onPassed: () => void): CallDeadline => ({ expiresAt, place: -1, onPassed })
 
 const Calls = Schema.Array(
   Schema.Struct({ afterMs: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })), stops: Schema.Boolean })
@@ -28,7 +30,7 @@ describe("the deadlines of calls", () => {
         const passed: Array<readonly [atMs: number, passedMs: number]> = []
         const all = calls.map(({ afterMs, stops }) => {
           const at = now + afterMs
-          const deadline = new CallDeadline(at, () => passed.push([at, clock.currentTimeMillisUnsafe()]))
+          const deadline = deadlineAt(at, () => passed.push([at, clock.currentTimeMillisUnsafe()]))
           deadlines.start(deadline)
           return { deadline, stops, at }
         })
@@ -56,7 +58,7 @@ describe("the deadlines of calls", () => {
       const deadlines = new CallDeadlines(clock)
       yield* Effect.forkScoped(deadlines.watch, { startImmediately: true })
       const passed: Array<string> = []
-      deadlines.start(new CallDeadline(600_000, () => passed.push("late")))
+      deadlines.start(deadlineAt(600_000, () => passed.push("late")))
       yield* TestClock.adjust("1 second")
       stepMs = 3_600_000
       yield* TestClock.adjust("1 minute")
@@ -71,9 +73,9 @@ describe("the deadlines of calls", () => {
       const deadlines = yield* started
       const passed: Array<string> = []
       const now = yield* Clock.currentTimeMillis
-      deadlines.start(new CallDeadline(now + 60_000, () => passed.push("late")))
+      deadlines.start(deadlineAt(now + 60_000, () => passed.push("late")))
       yield* TestClock.adjust(5)
-      deadlines.start(new CallDeadline(now + 10, () => passed.push("soon")))
+      deadlines.start(deadlineAt(now + 10, () => passed.push("soon")))
       yield* TestClock.adjust(5)
       assert.deepStrictEqual(passed, ["soon"])
       yield* TestClock.adjust(60_000)

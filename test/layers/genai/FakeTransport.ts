@@ -83,10 +83,12 @@ export class FakeTransport {
       start: isDirect
         ? (request, onEnd, listener) => {
             const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, answerTo(request, listener)))
-            const forget = fiber.addObserver(onEnd)
-            return () => {
-              forget()
-              fiber.interruptUnsafe()
+            const forget = fiber.addObserver((exit) => onEnd.ended(exit))
+            return {
+              giveUp: () => {
+                forget()
+                fiber.interruptUnsafe()
+              }
             }
           }
         : undefined,

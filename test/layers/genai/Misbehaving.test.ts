@@ -4,17 +4,17 @@ import { TestClock } from "effect/testing"
 import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
 import { GenAiClient } from "../../../src/services/GenAiClient.ts"
-import { type OnEnd, Transport } from "../../../src/services/Transport.ts"
+import { type EndListener, type StartedRequest, Transport } from "../../../src/services/Transport.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
 
-/** Sends without a fiber; gives what aborts it. */
-type Start = (onEnd: OnEnd) => () => void
+/** Sends without a fiber. */
+type Start = (onEnd: EndListener) => StartedRequest
 
 const throwing = (what: string) => (): never => {
   throw new Error(what)
 }
-const nothing = () => {}
+const nothing: StartedRequest = { giveUp: () => {} }
 const answer = (status: number): Exit.Exit<WireResponse> =>
   Exit.succeed({
     status,
@@ -40,13 +40,19 @@ const endsOf = (start: Start | undefined, send: () => never = throwing("not this
     const begin = yield* client.starter!
     const ends = [0, 0, 0]
     const kinds = new Set<string>()
-    const giveUps = ends.map((_, i) =>
-      begin({ messages: [{ role: "user", content: "hi" }] }, { deadline: "1 minute" }, (end) => {
-        ends[i]!++
-        kinds.add(Exit.isSuccess(end) ? "answered" : end.cause.reasons[0]!._tag)
-      })
+    const calls = ends.map((_, i) =>
+      begin(
+        { messages: [{ role: "user", content: "hi" }] },
+        { deadline: "1 minute" },
+        {
+          ended: (end) => {
+            ends[i]!++
+            kinds.add(Exit.isSuccess(end) ? "answered" : end.cause.reasons[0]!._tag)
+          }
+        }
+      )
     )
-    yield* giveUps[2]!
+    yield* calls[2]!.interrupt
     for (let second = 0; second < 90; second++) {
       yield* settle
       yield* TestClock.adjust("1 second")
@@ -63,8 +69,8 @@ const endsOf = (start: Start | undefined, send: () => never = throwing("not this
 
 describe("a transport that does what it must not leaves the books right: it", () => {
   for (const status of [200, 500]) {
-    const later = (onEnd: OnEnd, times: number) => {
-      for (let i = 0; i < times; i++) setImmediate(() => onEnd(answer(status)))
+    const later = (onEnd: EndListener, times: number) => {
+      for (let i = 0; i < times; i++) setImmediate(() => onEnd.ended(answer(status)))
     }
     const ways: Record<string, Start> = {
       "calls back twice": (onEnd) => {
@@ -72,11 +78,11 @@ describe("a transport that does what it must not leaves the books right: it", ()
         return nothing
       },
       "calls back before it returns": (onEnd) => {
-        onEnd(answer(status))
+        onEnd.ended(answer(status))
         return nothing
       },
       "calls back before it returns, and once more": (onEnd) => {
-        onEnd(answer(status))
+        onEnd.ended(answer(status))
         later(onEnd, 1)
         return nothing
       },
@@ -86,7 +92,7 @@ describe("a transport that does what it must not leaves the books right: it", ()
       },
       "throws when it is to abort": (onEnd) => {
         later(onEnd, 1)
-        return throwing("abort")
+        return { giveUp: throwing("abort") }
       }
     }
     for (const [name, start] of Object.entries(ways)) {
@@ -97,7 +103,7 @@ describe("a transport that does what it must not leaves the books right: it", ()
   it.effect("calls back with a failure before it returns, and then throws", () =>
     Effect.asVoid(
       endsOf((onEnd) => {
-        onEnd(answer(500))
+        onEnd.ended(answer(500))
         throw new Error("start")
       })
     )

@@ -29,7 +29,7 @@ const feeding = <A, E>(
       isFeeding = true
       while (fed < MOST && client.room!.has()) {
         fed++
-        void start(request, undefined, () => queueMicrotask(feed))
+        void start(request, undefined, { ended: () => queueMicrotask(feed) })
       }
       isFeeding = false
     }

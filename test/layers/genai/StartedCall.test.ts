@@ -5,7 +5,7 @@ import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConf
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
-import { GenAiClient, type StartGenerate } from "../../../src/services/GenAiClient.ts"
+import { GenAiClient, type GenerateListener, type StartGenerate } from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
 import { describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
@@ -15,6 +15,8 @@ const west = endpoint({ name: "west" })
 const request = { messages: [{ role: "user" as const, content: "hi" }] }
 
 type End = Exit.Exit<GenAiAnswer, GenAiError>
+
+const listener = (ended: GenerateListener["ended"]): GenerateListener => ({ ended })
 
 const withStart = <A, E>(
   settings: DispatcherConfig,
@@ -40,7 +42,11 @@ describeBothWays("a request that is started", () => {
       new FakeTransport((_, send) => (send === 1 ? status(500) : ok())),
       Effect.fnUntraced(function* (start, client) {
         const ends: Array<End> = []
-        void start(request, undefined, (end) => ends.push(end))
+        void start(
+          request,
+          undefined,
+          listener((end) => ends.push(end))
+        )
         yield* settle
         yield* TestClock.adjust("1 minute")
         yield* settle
@@ -56,11 +62,15 @@ describeBothWays("a request that is started", () => {
       new FakeTransport((_, send) => (send === 1 ? Effect.never : ok())),
       Effect.fnUntraced(function* (start, client) {
         const ends: Array<End> = []
-        const giveUp = start(request, undefined, (end) => ends.push(end))
+        const { interrupt } = start(
+          request,
+          undefined,
+          listener((end) => ends.push(end))
+        )
         yield* settle
         assert.strictEqual((yield* client.stats)[0]!.inflight, 1)
-        yield* giveUp
-        yield* giveUp
+        yield* interrupt
+        yield* interrupt
         assert.deepStrictEqual(ends.map(nameOf), ["Interrupt"])
         assert.deepInclude((yield* client.stats)[0]!, { aborted: 1, inflight: 0 })
         assert.strictEqual((yield* client.generate(request)).text, "hello")
@@ -74,7 +84,11 @@ describeBothWays("a request that is started", () => {
       new FakeTransport(() => ok()),
       Effect.fnUntraced(function* (start, client) {
         const ends: Array<End> = []
-        void start(JSON.parse("{}"), undefined, (end) => ends.push(end))
+        void start(
+          JSON.parse("{}"),
+          undefined,
+          listener((end) => ends.push(end))
+        )
         yield* settle
         assert.deepStrictEqual(ends.map(nameOf), ["Die"])
         assert.isTrue(client.room?.has())
@@ -100,7 +114,13 @@ describeBothWays("a request that is started", () => {
           for (let i = 0; i < 5; i++) {
             const mine: Array<End> = []
             ends.push(mine)
-            givesUp.push(start(request, { deadline: "20 seconds" }, (end) => mine.push(end)))
+            givesUp.push(
+              start(
+                request,
+                { deadline: "20 seconds" },
+                listener((end) => mine.push(end))
+              ).interrupt
+            )
           }
           // Of those under way, of those that have ended, and of those that have just begun.
           for (const giveUp of givesUp.filter((_, i) => (i * 31 + round) % 53 === 0)) yield* giveUp

@@ -188,7 +188,7 @@ const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 /** Sends a request over connections that the test can see. */
 const sendOver = (shared: Shared, origin: string): Effect.Effect<WireResponse, TransportError> =>
-  Effect.callback((resume) => new WholeCall(shared, request(origin), resume, undefined).start())
+  Effect.callback((resume) => new WholeCall(shared, request(origin), { ended: resume }, undefined).start())
 
 /** As many as this machine allows sockets for, up to 10,000. */
 const IN_FLIGHT = Math.min(10_000, openFilesLimit() - 500)
