@@ -290,7 +290,8 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
 
   private take(now: number, job: Job<Request>): void {
     this.limits.take(now, job)
-    job.startedAt = now
+    // Only then: a time of day with a fraction is an object of its own.
+    if (this.latency !== undefined) job.startedAt = now
   }
 
   /** Gives queued jobs their turn while a slot is free and the limits allow it; after that it is up to the fiber. */

@@ -63,8 +63,11 @@ export class SharedThrottle extends Throttle {
       const now = monotonicMs(this.clock)
       const delay = this.delay(now)
       if (delay > 0) return delay
+      const hasMore = lane.grantNext(now)
+      // One alone stays where it is: to take it out and put it back makes a new list.
+      if (hasMore && this.line.length === 1) continue
       this.line.shift()
-      if (lane.grantNext(now)) this.line.push(lane)
+      if (hasMore) this.line.push(lane)
       else lane.onLeft()
     }
   }

@@ -19,8 +19,8 @@ export class Call {
   private promptSize: PromptSize | undefined = undefined
   /** Sends so far, over all endpoints. */
   attempts = 0
-  /** When it could be sent if there were room, of `SteadyTime` in milliseconds; NaN once it has been. */
-  readyAt: number
+  /** When it could be sent if there were room, of `SteadyTime` in milliseconds; `undefined` once it has been. */
+  readyAt: number | undefined
   /** Present when the caller is traced. */
   trace: AttemptTrace | undefined = undefined
   /** The endpoint that failed last: another one is preferred. */

@@ -14,20 +14,34 @@ const LONGEST_SLEEP_MS = 10_000
 export interface CallDeadline {
   /** In milliseconds of the monotonic clock (`monotonicMs`). */
   readonly expiresAt: number
-  /** Its place in the heap, for the heap to set; -1: it is not waited for. */
-  place: number
   onPassed(): void
+  /** Where it is waited for, and its neighbours in the line: for `CallDeadlines` to set; at first as in `unstarted`. */
+  place: number
+  previous: CallDeadline | undefined
+  next: CallDeadline | undefined
+}
+
+const NOT_WAITED_FOR = -1
+const IN_LINE = -2
+
+/** What a deadline is before it is started. */
+export const unstarted: Pick<CallDeadline, "place" | "previous" | "next"> = {
+  place: NOT_WAITED_FOR,
+  previous: undefined,
+  next: undefined
 }
 
 /**
  * Instead of `Effect.timeout`, which makes two fibers and a timer for each call and so cost as much as all the rest of a
  * call. A deadline is never noticed early, nor at once because somebody sets the wall clock: its time is the monotonic clock's.
  *
- * A binary heap, the soonest on top. Calls mostly have the same time to go, so that a new deadline is the last one and
- * stays where it is put.
+ * Calls mostly have the same time to go, so that a new deadline is the last one: those stand in a line, which costs the same
+ * however many there are. One that is sooner than the last of the line goes into a binary heap, the soonest on top.
  */
 export class CallDeadlines {
   private readonly clock: Clock.Clock
+  private first: CallDeadline | undefined = undefined
+  private last: CallDeadline | undefined = undefined
   private readonly heap: Array<CallDeadline> = []
   /** When the fiber will look again; infinite while it waits for `sooner`. */
   private wakesAtMs = Number.POSITIVE_INFINITY
@@ -42,7 +56,7 @@ export class CallDeadlines {
     const step = Effect.suspend(() => {
       this.pass()
       this.sooner.closeUnsafe()
-      const next = this.heap[0]
+      const next = this.soonest
       if (next === undefined) {
         this.wakesAtMs = Number.POSITIVE_INFINITY
         return this.sooner.await
@@ -75,8 +89,8 @@ export class CallDeadlines {
         }
         let isLate = false
         const deadline: CallDeadline = {
+          ...unstarted,
           expiresAt,
-          place: -1,
           onPassed: () => {
             isLate = true
             fiber.interruptUnsafe()
@@ -94,15 +108,20 @@ export class CallDeadlines {
 
   start(deadline: CallDeadline): void {
     if (deadline.expiresAt === Number.POSITIVE_INFINITY) return
-    this.rise(deadline, this.heap.length)
+    if (this.last !== undefined && deadline.expiresAt < this.last.expiresAt) this.rise(deadline, this.heap.length)
+    else this.append(deadline)
     if (deadline.expiresAt < this.wakesAtMs) this.sooner.openUnsafe()
   }
 
   /** Nothing when it is not waited for. */
   stop(deadline: CallDeadline): void {
     const { place } = deadline
-    if (place < 0) return
-    deadline.place = -1
+    if (place === NOT_WAITED_FOR) return
+    deadline.place = NOT_WAITED_FOR
+    if (place === IN_LINE) {
+      this.unlink(deadline)
+      return
+    }
     const last = this.heap.pop()!
     if (last === deadline) return
     const parent = this.heap[(place - 1) >> 1]
@@ -112,10 +131,36 @@ export class CallDeadlines {
 
   private pass(): void {
     const now = monotonicMs(this.clock)
-    for (let next = this.heap[0]; next !== undefined && next.expiresAt <= now; next = this.heap[0]) {
+    for (let next = this.soonest; next !== undefined && next.expiresAt <= now; next = this.soonest) {
       this.stop(next)
       next.onPassed()
     }
+  }
+
+  private get soonest(): CallDeadline | undefined {
+    const { first } = this
+    const top = this.heap[0]
+    if (first === undefined || top === undefined) return first ?? top
+    return top.expiresAt < first.expiresAt ? top : first
+  }
+
+  private append(deadline: CallDeadline): void {
+    deadline.place = IN_LINE
+    deadline.previous = this.last
+    if (this.last === undefined) this.first = deadline
+    else this.last.next = deadline
+    this.last = deadline
+  }
+
+  /** Leaves it without neighbours: what has ended must not keep what came after it in memory. */
+  private unlink(deadline: CallDeadline): void {
+    const { next, previous } = deadline
+    if (previous === undefined) this.first = next
+    else previous.next = next
+    if (next === undefined) this.last = previous
+    else next.previous = previous
+    deadline.previous = undefined
+    deadline.next = undefined
   }
 
   private rise(deadline: CallDeadline, from: number): void {

@@ -124,8 +124,8 @@ export class Endpoint {
     const at = this.health.now()
     if (!this.health.allows(at)) return Result.fail(this.turnedAway(call))
     call.attempts++
-    this.recorder.onSent(call.attempts === 1, at - call.readyAt)
-    call.readyAt = Number.NaN
+    this.recorder.onSent(call.attempts === 1, call.readyAt === undefined ? undefined : at - call.readyAt)
+    call.readyAt = undefined
     call.onSent?.(this.name)
     call.onSend?.(this.name)
     // Field by field: a copy by `...` costs an object more, for as long as the request is under way.

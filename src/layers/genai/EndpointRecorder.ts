@@ -46,11 +46,11 @@ export class EndpointRecorder {
     return this.spending?.isHeld === true
   }
 
-  /** The wait in milliseconds; NaN for a send that did not wait for its own sake. */
-  onSent(isFirst: boolean, waitMs: number): void {
+  /** The wait in milliseconds; `undefined` for a send that did not wait for its own sake. */
+  onSent(isFirst: boolean, waitMs: number | undefined): void {
     this.sent++
     if (!isFirst) this.retries++
-    this.wait.record(waitMs)
+    if (waitMs !== undefined) this.wait.record(waitMs)
   }
 
   onSuccess(usage: Usage | undefined, latencyMs: number): void {

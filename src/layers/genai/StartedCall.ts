@@ -15,7 +15,7 @@ import type { Begun, TurnListener } from "../../services/Dispatcher.ts"
 import type { GenerateListener, StartedGenerate } from "../../services/GenAiClient.ts"
 import type { StartedRequest } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
-import type { CallDeadline, CallDeadlines } from "./CallDeadlines.ts"
+import { type CallDeadline, type CallDeadlines, unstarted } from "./CallDeadlines.ts"
 import type { Attempted, AttemptListener, DirectSend } from "./EndpointHandler.ts"
 import { settled } from "./Explain.ts"
 
@@ -45,7 +45,9 @@ export class StartedCall implements StartedGenerate, CallDeadline, TurnListener,
   private readonly call: Call
   private readonly context: Context.Context<never>
   private readonly onEnd: GenerateListener
-  place = -1
+  place = unstarted.place
+  previous = unstarted.previous
+  next = unstarted.next
   private begun: AttemptBegun | undefined = undefined
   /** The attempt that is under way without a fiber. */
   private attempt: StartedRequest | undefined = undefined

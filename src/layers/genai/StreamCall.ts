@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import type { DispatchError } from "../../domain/dispatch/DispatchError.ts"
 import type { GenAiError } from "../../domain/genai/GenAiError.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
-import type { CallDeadline, CallDeadlines } from "./CallDeadlines.ts"
+import { type CallDeadline, type CallDeadlines, unstarted } from "./CallDeadlines.ts"
 import { explain, settled, tooLate } from "./Explain.ts"
 import { type Events, openStream, type StreamAttempt, type StreamedAnswer, type StreamTurn } from "./StreamAttempt.ts"
 
@@ -94,8 +94,8 @@ export class StreamCall {
       const { call, deadlines } = this.options
       this.rest = Effect.catch(answer.next, (error) => this.ended(error))
       this.deadline = {
+        ...unstarted,
         expiresAt: call.expiresAt,
-        place: -1,
         onPassed: () => void Effect.runForkWith(context)(this.expire)
       }
       deadlines.start(this.deadline)

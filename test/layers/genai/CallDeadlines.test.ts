@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { type CallDeadline, CallDeadlines } from "../../../src/layers/genai/CallDeadlines.ts"
+import { type CallDeadline, CallDeadlines, unstarted } from "../../../src/layers/genai/CallDeadlines.ts"
 import { listsUpTo } from "../../support/RandomLists.ts"
 
 const started = Effect.gen(function* () {
@@ -10,7 +10,7 @@ const started = Effect.gen(function* () {
   return deadlines
 })
 
-const deadlineAt = (expiresAt: number, onPassed: () => void): CallDeadline => ({ expiresAt, place: -1, onPassed })
+const deadlineAt = (expiresAt: number, onPassed: () => void): CallDeadline => ({ ...unstarted, expiresAt, onPassed })
 
 const Calls = Schema.Array(
   Schema.Struct({ afterMs: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })), stops: Schema.Boolean })
