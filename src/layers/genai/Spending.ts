@@ -30,7 +30,8 @@ export interface Amounts {
  * is exceeded by no more than what is in flight at that moment.
  */
 export class Spending {
-  private readonly budget: Budget
+  /** The most that may be spent, by all; infinite where there is no limit. */
+  readonly limits: Amounts
   private readonly signal = Deferred.makeUnsafe<Spent>()
   private readonly allowed = Latch.makeUnsafe(true)
   private cost = 0
@@ -49,7 +50,8 @@ export class Spending {
       const most = budget[limit]
       if (most !== undefined && !(most > 0)) throw new RangeError(`${limit}: expected a number above 0, got ${most}`)
     }
-    this.budget = budget
+    const { maxCost = Number.POSITIVE_INFINITY, maxTokensTotal = Number.POSITIVE_INFINITY } = budget
+    this.limits = { cost: maxCost, tokens: maxTokensTotal }
   }
 
   /** Counts one answer. */
@@ -95,12 +97,6 @@ export class Spending {
   /** Waits until that is over. */
   get awaitAllowed(): Effect.Effect<void> {
     return this.allowed.await
-  }
-
-  /** The most that may be spent, by all; infinite where there is no limit. */
-  get limits(): Amounts {
-    const { maxCost = Number.POSITIVE_INFINITY, maxTokensTotal = Number.POSITIVE_INFINITY } = this.budget
-    return { cost: maxCost, tokens: maxTokensTotal }
   }
 
   get isSpent(): boolean {
