@@ -108,7 +108,9 @@ export class LineSplitter {
     const whole = seen === kept.length
     const end = whole && kept.length > start && kept[kept.length - 1] === CR ? kept.length - 1 : kept.length
     const oversized = !whole || end - start > this.limit
-    const bytes = kept.subarray(start, oversized ? start + this.limit : end)
+    const last = oversized ? start + this.limit : end
+    // Nearly always all of them: a view of all would cost as much as the line's own.
+    const bytes = start === 0 && last === kept.length ? kept : kept.subarray(start, last)
     return { index, bytes, start: at, oversized, ended: lineEnd > 0 }
   }
 }

@@ -2,26 +2,16 @@
 import { hash as digest } from "node:crypto"
 import type { GenAiRequest } from "../genai/GenAiRequest.ts"
 import type { JsonObject } from "../JsonText.ts"
+import type { Asked, Name, RowFormat } from "./formats/RowFormat.ts"
 import type { RawLine } from "./LineSplitter.ts"
 
 /** How rows and results are written: in our own words, or as a provider's batch API has them. */
 export type FormatName = "own" | "openai" | "gemini"
 
-/** A line that can be sent. */
-export interface Row {
-  readonly _tag: "Row"
-  /** 0-based number of the line in the input: the row's name in the result files. */
-  readonly index: number
-  /** What the line held, for telling a changed input: see `lineHash`. */
-  readonly hash: string
-  readonly format: FormatName
+/** What a row's text says, without where it stands. */
+export interface Content {
   readonly request: GenAiRequest
   readonly session: string | undefined
-  readonly id: string | number | undefined
-  /** The row's own `metadata`, passed through; `undefined` when it has none. */
-  readonly metadata: unknown
-  /** What was asked, as the row has it: `input`, `messages`, `contents` or `body`. */
-  readonly asked: JsonObject
   /** The whole row, as an input file may have it. */
   readonly source: JsonObject
   /**
@@ -31,8 +21,56 @@ export interface Row {
   readonly unsaid: ReadonlyArray<string>
 }
 
-/** What a row's text says, without where it stands. */
-export type Content = Omit<Row, "_tag" | "index" | "hash" | "format">
+/**
+ * A line that can be sent.
+ *
+ * It is kept until its result is written, and each collection copies it until then: what only its result line needs is read
+ * from `source` then.
+ */
+export class Row implements Content {
+  readonly _tag = "Row"
+  /** 0-based number of the line in the input: the row's name in the result files. */
+  readonly index: number
+  readonly request: GenAiRequest
+  readonly session: string | undefined
+  readonly source: JsonObject
+  readonly unsaid: ReadonlyArray<string>
+  private readonly digest: string
+  private readonly writtenAs: RowFormat
+
+  /** `digest` is `lineDigest` of its line, `writtenAs` the format that its content was read in. */
+  constructor(index: number, digest: string, writtenAs: RowFormat, content: Content) {
+    this.index = index
+    this.request = content.request
+    this.session = content.session
+    this.source = content.source
+    this.unsaid = content.unsaid
+    this.digest = digest
+    this.writtenAs = writtenAs
+  }
+
+  /** What the line held, for telling a changed input: see `lineHash`. */
+  get hash(): string {
+    return hashIn(this.digest)
+  }
+
+  get format(): FormatName {
+    return this.writtenAs.name
+  }
+
+  get id(): Name | undefined {
+    return this.writtenAs.nameOf(this.source)
+  }
+
+  /** The row's own `metadata`, passed through; `undefined` when it has none. */
+  get metadata(): unknown {
+    return this.source["metadata"] ?? undefined
+  }
+
+  get asked(): Asked {
+    return this.writtenAs.askedIn(this.source)
+  }
+}
 
 /** A line that cannot be sent. */
 export interface InvalidRow {
@@ -53,4 +91,9 @@ export interface InvalidRow {
  * It is there to notice edits, not attacks, and of an oversized line it covers what is kept. SHA-1 is native, the same everywhere, easy to check with other tools, and
  * costs 1.5 us for a line of 250 bytes, where SHA-256 costs 2.5.
  */
-export const lineHash = (line: RawLine): string => digest("sha1", line.bytes, "hex").slice(0, 16)
+export const lineHash = (line: RawLine): string => hashIn(lineDigest(line))
+
+/** All 40 digits: of a shorter text that is cut from it V8 would keep both. */
+export const lineDigest = ({ bytes }: RawLine): string => digest("sha1", bytes, "hex")
+
+const hashIn = (digest: string): string => digest.slice(0, 16)

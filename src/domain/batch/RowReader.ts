@@ -8,7 +8,7 @@ import { anyObject, own } from "./formats/Own.ts"
 import type { RowFormat } from "./formats/RowFormat.ts"
 import { type RawLine, ROW_LIMIT } from "./LineSplitter.ts"
 import { inputOf, noRowOf } from "./Marks.ts"
-import { type Content, type FormatName, type InvalidRow, lineHash, type Row } from "./Row.ts"
+import { type Content, type FormatName, type InvalidRow, lineDigest, lineHash, Row } from "./Row.ts"
 
 /** How rows are read. */
 export interface RowOptions {
@@ -57,55 +57,32 @@ export class RowReader {
 
   /** Reads one line. */
   read(line: RawLine): Row | InvalidRow {
-    const hash = lineHash(line)
-    const invalid = (error: string, raw: string, id?: string | number): InvalidRow => ({
-      _tag: "InvalidRow",
-      index: line.index,
-      hash,
-      error,
-      id,
-      raw
-    })
     if (line.oversized) {
       // A character has at most 4 bytes.
       const raw = line.bytes.toString("utf8", 0, RAW_SHOWN * 4).slice(0, RAW_SHOWN)
-      return invalid(`the line is longer than ${ROW_LIMIT / 1024 / 1024} MiB`, raw.toWellFormed())
+      return invalid(line, `the line is longer than ${ROW_LIMIT / 1024 / 1024} MiB`, raw.toWellFormed())
     }
     const text = line.bytes.toString("utf8")
-    if (!isUtf8(line.bytes)) return invalid("the line is not valid UTF-8", text)
-    if (text.trim() === "") return invalid("the line is blank", text)
+    if (!isUtf8(line.bytes)) return invalid(line, "the line is not valid UTF-8", text)
+    if (text.trim() === "") return invalid(line, "the line is blank", text)
     let json: unknown
     try {
       json = JSON.parse(text)
     } catch (error) {
-      return invalid(`the line is not valid JSON: ${error instanceof Error ? error.message : String(error)}`, text)
+      return invalid(
+        line,
+        `the line is not valid JSON: ${error instanceof Error ? error.message : String(error)}`,
+        text
+      )
     }
-    if (!isObject(json)) return invalid(`expected a JSON object, got ${shown(json)}`, text)
+    if (!isObject(json)) return invalid(line, `expected a JSON object, got ${shown(json)}`, text)
     const row = inputOf(json)
     const was = noRowOf(json)
-    if (was !== undefined) return invalid(was.error, was.raw, this.formats[this.settled ?? "own"].nameOf(row))
-    const name = this.formatOf(row)
-    const format = this.formats[name]
+    if (was !== undefined) return invalid(line, was.error, was.raw, this.formats[this.settled ?? "own"].nameOf(row))
+    const format = this.formats[this.formatOf(row)]
     const content = readContent(row, text, format)
-    if (Result.isFailure(content)) return invalid(content.failure, text, format.nameOf(row))
-    return this.row(line.index, hash, name, content.success)
-  }
-
-  private row(index: number, hash: string, format: FormatName, content: Content): Row {
-    const { asked, id, metadata, request, session, source, unsaid } = content
-    return {
-      _tag: "Row",
-      index,
-      hash,
-      format,
-      request: this.keepRaw ? { ...request, keepRaw: true } : request,
-      session,
-      id,
-      metadata,
-      asked,
-      source,
-      unsaid
-    }
+    if (Result.isFailure(content)) return invalid(line, content.failure, text, format.nameOf(row))
+    return new Row(line.index, lineDigest(line), format, this.keepRaw ? keepingRaw(content.success) : content.success)
   }
 
   /** A row in no format is read as one of our own: what it misses is said in our words. */
@@ -114,6 +91,17 @@ export class RowReader {
     return this.settled ?? "own"
   }
 }
+
+const invalid = (line: RawLine, error: string, raw: string, id?: string | number): InvalidRow => ({
+  _tag: "InvalidRow",
+  index: line.index,
+  hash: lineHash(line),
+  error,
+  id,
+  raw
+})
+
+const keepingRaw = (content: Content): Content => ({ ...content, request: { ...content.request, keepRaw: true } })
 
 /** Ours last: any object may be one. */
 const IN_TURN: ReadonlyArray<FormatName> = ["openai", "gemini", "own"]

@@ -11,15 +11,17 @@ import type { Content } from "../Row.ts"
 import { isName, type RowFormat } from "./RowFormat.ts"
 
 export const gemini: RowFormat = {
+  name: "gemini",
   recognises: ({ request }) => isObject(request) && Array.isArray(request["contents"]),
   read: (row) => read(row),
-  nameOf: ({ key }) => (isName(key) ? key : undefined)
+  nameOf: ({ key }) => (isName(key) ? key : undefined),
+  askedIn: ({ request }) => ({ contents: isObject(request) ? request["contents"] : undefined })
 }
 
 const read = (row: JsonObject): Result.Result<Content, string> => {
-  const { key, metadata, request } = row
-  const id = key ?? undefined
-  if (id !== undefined && !isName(id)) return Result.fail(`key: expected text or a number, got ${shown(key)}`)
+  const { key, request } = row
+  if (key !== undefined && key !== null && !isName(key))
+    return Result.fail(`key: expected text or a number, got ${shown(key)}`)
   if (!isObject(request)) return Result.fail(`request: expected an object, got ${shown(request)}`)
   const { contents } = request
   if (!Array.isArray(contents)) return Result.fail(`request.contents: expected a list, got ${shown(contents)}`)
@@ -32,9 +34,6 @@ const read = (row: JsonObject): Result.Result<Content, string> => {
   return Result.succeed({
     request: { ...fields, native: { family: "gemini", body: request }, body: request },
     session: undefined,
-    id,
-    metadata: metadata ?? undefined,
-    asked: { contents },
     source: row,
     unsaid
   })

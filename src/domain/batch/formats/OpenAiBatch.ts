@@ -12,13 +12,15 @@ import { isName, type RowFormat } from "./RowFormat.ts"
 const PATH = "/chat/completions"
 
 export const openai: RowFormat = {
+  name: "openai",
   recognises: ({ body, custom_id, url }) => custom_id !== undefined && typeof url === "string" && isObject(body),
   read: (row) => read(row),
-  nameOf: ({ custom_id }) => (isName(custom_id) ? custom_id : undefined)
+  nameOf: ({ custom_id }) => (isName(custom_id) ? custom_id : undefined),
+  askedIn: ({ body }) => ({ messages: isObject(body) ? body["messages"] : undefined })
 }
 
 const read = (row: JsonObject): Result.Result<Content, string> => {
-  const { body, custom_id: id, metadata, method = "POST", url } = row
+  const { body, custom_id: id, method = "POST", url } = row
   if (typeof id !== "string") return Result.fail(`custom_id: expected text, got ${shown(id)}`)
   if (method !== "POST") return Result.fail(`method: expected "POST", got ${shown(method)}`)
   if (typeof url !== "string" || !url.endsWith(PATH))
@@ -33,9 +35,6 @@ const read = (row: JsonObject): Result.Result<Content, string> => {
   return Result.succeed({
     request: { ...fields, native: { family: "openai", body }, body },
     session: undefined,
-    id,
-    metadata: metadata ?? undefined,
-    asked: { messages },
     source: row,
     unsaid
   })

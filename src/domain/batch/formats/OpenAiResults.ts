@@ -13,18 +13,20 @@ import { INVALID_ROW, type RowFailure } from "../RowFailure.ts"
 import type { ResultFormat } from "./RowFormat.ts"
 
 export const openai: ResultFormat = {
-  saved: (row, answer, nowMs) =>
-    JSON.stringify({
-      id: `batch_req_${serial(row)}`,
+  saved: (row, answer, nowMs) => {
+    const id = serial(row)
+    return JSON.stringify({
+      id: `batch_req_${id}`,
       custom_id: nameOf(row),
       response: {
         status_code: 200,
-        request_id: `req_${serial(row)}`,
-        body: isCompletion(answer.raw) ? answer.raw : completion(answer, row.request.model, serial(row), nowMs)
+        request_id: `req_${id}`,
+        body: isCompletion(answer.raw) ? answer.raw : completion(answer, row.request.model, id, nowMs)
       },
       error: null,
       [MARKS]: savedMarks(row, answer)
-    }),
+    })
+  },
 
   failed: (row, failure) =>
     JSON.stringify({

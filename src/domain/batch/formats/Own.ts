@@ -2,23 +2,28 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import { ChatMessage, type GenAiRequest } from "../../genai/GenAiRequest.ts"
+import type { Mutable } from "effect/Types"
+import { ChatMessage, type GenAiRequest, Role } from "../../genai/GenAiRequest.ts"
 import { fieldPath, isObject, type JsonObject, shown } from "../../JsonText.ts"
 import type { Content } from "../Row.ts"
-import { isName, Name, NOTHING, type RowFormat } from "./RowFormat.ts"
+import { type Asked, isName, Name, NOTHING, type RowFormat } from "./RowFormat.ts"
 
 /** Our own rows. */
 export const own: RowFormat = {
+  name: "own",
   recognises: ({ body, input, messages }) => (input ?? messages ?? body ?? undefined) !== undefined,
   read: readFields,
-  nameOf: ({ id }) => (isName(id) ? id : undefined)
+  nameOf: ({ id }) => (isName(id) ? id : undefined),
+  askedIn
 }
 
 /** Rows for endpoints that take any JSON: any object is one. */
 export const anyObject: RowFormat = {
+  name: "own",
   recognises: () => true,
   read: (row) => Result.succeed(readObject(row)),
-  nameOf: own.nameOf
+  nameOf: own.nameOf,
+  askedIn: ({ body }) => ({ body })
 }
 
 /** `null` is the same as absent, as many exporters write it. */
@@ -60,34 +65,43 @@ const decodeFields = Schema.decodeUnknownResult(Fields)
 const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
- * Whether each field is absent or the text or number that it should be, as in nearly all rows: the schema would only say so
- * too, and take much longer.
+ * Whether each field is absent or what it should be, as in nearly all rows: the schema would only say so too, and take much
+ * longer. Messages must hold nothing else either, which the schema would leave out.
  */
 function isPlain(row: JsonObject): row is Fields & JsonObject {
+  const { max_tokens: length, messages, temperature } = row
   return (
-    row["messages"] === undefined &&
-    row["max_tokens"] === undefined &&
     isText(row["input"]) &&
     isText(row["system"]) &&
     isText(row["model"]) &&
     (isText(row["id"]) || Number.isFinite(row["id"])) &&
     (isText(row["session"]) || Number.isFinite(row["session"])) &&
     // JSON has numbers that are too large to be finite here.
-    (row["temperature"] === undefined || Number.isFinite(row["temperature"]))
+    (temperature === undefined || Number.isFinite(temperature)) &&
+    (length === undefined || (Number.isSafeInteger(length) && Number(length) > 0)) &&
+    (messages === undefined || (Array.isArray(messages) && messages.every(isPlainMessage)))
   )
 }
 
 const isText = (value: unknown): boolean => value === undefined || typeof value === "string"
 
+const isRole = Schema.is(Role)
+
+function isPlainMessage(message: unknown): boolean {
+  if (!isObject(message) || typeof message["content"] !== "string" || !isRole(message["role"])) return false
+  for (const name in message) if (name !== "role" && name !== "content") return false
+  return true
+}
+
 function readFields(row: JsonObject): Result.Result<Content, string> {
   const decoded = isPlain(row) ? Result.succeed(row) : decodeFields(row)
   if (Result.isFailure(decoded)) return Result.fail(fieldError(row, toIssues(decoded.failure.issue).issues[0]?.path))
   const fields = decoded.success
-  const { input, messages } = fields
-  if (typeof fields.id === "number" && Number.isInteger(fields.id) && !Number.isSafeInteger(fields.id)) {
+  const { id, input, messages, session } = fields
+  if (typeof id === "number" && Number.isInteger(id) && !Number.isSafeInteger(id)) {
     return Result.fail("id: the number is too large to be kept exactly; write it as text, in quotes")
   }
-  const { body, extra, messages: written, metadata, raw } = passedThrough(row)
+  const body = passedThrough(row, "body")
   if (input == null && messages == null && body === undefined) {
     const given = ["input", "messages", "body"].find((name) => Object.hasOwn(row, name))
     return Result.fail(
@@ -97,21 +111,18 @@ function readFields(row: JsonObject): Result.Result<Content, string> {
     )
   }
   if (input != null && messages != null) return Result.fail('has both "input" and "messages"; keep one of them')
+  const extra = passedThrough(row, "extra")
   if (extra !== undefined && !isObject(extra)) return Result.fail(`extra: expected an object, got ${shown(extra)}`)
+  const raw = passedThrough(row, "raw")
   if (raw !== undefined && typeof raw !== "boolean") {
     return Result.fail(`raw: expected true or false, got ${shown(raw)}`)
   }
   if (messages?.length === 0) return Result.fail("messages: expected at least one message, got an empty list")
+  const request = toRequest(fields, body, raw === true)
+  if (extra !== undefined) request.extra = extra
   return Result.succeed({
-    request: toRequest(fields, { body, extra, keepRaw: raw === true }),
-    session: fields.session == null ? undefined : String(fields.session),
-    id: fields.id ?? undefined,
-    metadata,
-    asked: {
-      ...(input == null ? {} : { input }),
-      ...(messages == null ? {} : { messages: written }),
-      ...(body === undefined ? {} : { body })
-    },
+    request,
+    session: session == null ? undefined : String(session),
     source: row,
     unsaid: NOTHING
   })
@@ -122,40 +133,42 @@ function readFields(row: JsonObject): Result.Result<Content, string> {
  * they fit, and are only part of the body when not.
  */
 function readObject(row: JsonObject): Content {
-  const { body = row, metadata, raw } = passedThrough(row)
+  const body = passedThrough(row, "body") ?? row
+  const metadata = passedThrough(row, "metadata")
+  const raw = row["raw"] === true ? true : undefined
   const fields = isObject(body) ? decodeFields(body) : Result.fail(undefined)
   const { id, session } = named(row)
   return {
-    request: toRequest(Result.isSuccess(fields) ? fields.success : {}, { body, keepRaw: raw === true }),
+    request: toRequest(Result.isSuccess(fields) ? fields.success : {}, body, raw === true),
     session: session === undefined ? undefined : String(session),
-    id,
-    metadata,
-    asked: { body },
     // A failed line has fields of its own beside the row's: a body that is the whole row must stay apart from them.
-    source: body === row ? { ...present({ id, session, metadata, raw: raw === true ? raw : undefined }), body } : row,
+    source: body === row ? { ...present({ id, session, metadata, raw }), body } : row,
     unsaid: NOTHING
   }
 }
 
-function toRequest(
-  fields: Fields,
-  {
-    body,
-    extra,
-    keepRaw
-  }: { readonly body: unknown; readonly extra?: JsonObject | undefined; readonly keepRaw: boolean }
-): GenAiRequest {
-  const { input, max_tokens, messages, model, system, temperature } = fields
-  return {
-    messages: input != null ? [{ role: "user", content: input }] : (messages ?? []),
-    ...(system == null ? {} : { system }),
-    ...(model == null ? {} : { model }),
-    ...(temperature == null ? {} : { temperature }),
-    ...(max_tokens == null ? {} : { maxTokens: max_tokens }),
-    ...(extra === undefined ? {} : { extra }),
-    ...(keepRaw ? { keepRaw } : {}),
-    ...(body === undefined ? {} : { body })
+/** Field by field: by `...` it would be three times the size, with room for fields that few rows have, until it is answered. */
+function toRequest(fields: Fields, body: unknown, keepRaw: boolean): Mutable<GenAiRequest> {
+  const { input, max_tokens: length, messages, model, system, temperature } = fields
+  const request: Mutable<GenAiRequest> = {
+    messages: input != null ? [{ role: "user", content: input }] : (messages ?? [])
   }
+  if (system != null) request.system = system
+  if (model != null) request.model = model
+  if (temperature != null) request.temperature = temperature
+  if (length != null) request.maxTokens = length
+  if (keepRaw) request.keepRaw = keepRaw
+  if (body !== undefined) request.body = body
+  return request
+}
+
+/** What was asked; `null` is the same as absent. */
+function askedIn({ body, input, messages }: JsonObject): Asked {
+  const asked: Mutable<Asked> = {}
+  if (input != null) asked.input = input
+  if (messages != null) asked.messages = messages
+  if (body != null) asked.body = body
+  return asked
 }
 
 function fieldError(row: JsonObject, path: ReadonlyArray<unknown> | undefined): string {
@@ -165,15 +178,9 @@ function fieldError(row: JsonObject, path: ReadonlyArray<unknown> | undefined): 
   return `${fieldPath(keys)}: expected ${expected ?? "another value"}, got ${shown(value)}`
 }
 
-/** The fields that are not looked into; `null` is the same as absent. */
-function passedThrough({ body, extra, messages, metadata, raw }: JsonObject) {
-  return {
-    body: body ?? undefined,
-    extra: extra ?? undefined,
-    messages,
-    metadata: metadata ?? undefined,
-    raw: raw ?? undefined
-  }
+/** A field that is not looked into; `null` is the same as absent. */
+function passedThrough(row: JsonObject, name: "body" | "extra" | "metadata" | "raw"): unknown {
+  return row[name] ?? undefined
 }
 
 function present(fields: JsonObject): JsonObject {

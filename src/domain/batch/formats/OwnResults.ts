@@ -5,12 +5,16 @@ import type { ResultFormat } from "./RowFormat.ts"
 
 export const own: ResultFormat = {
   /** What the provider did not report is `null`; `cached_input_tokens` and `raw` are there only when there is something. */
-  saved: (row, answer) =>
-    JSON.stringify({
+  saved: (row, answer) => {
+    const { body, contents, input, messages } = row.asked
+    return JSON.stringify({
       response: answer.text,
       index: row.index,
       id: row.id,
-      ...row.asked,
+      input,
+      messages,
+      contents,
+      body,
       endpoint: answer.endpoint,
       model: answer.model ?? row.request.model ?? null,
       usage:
@@ -28,7 +32,8 @@ export const own: ResultFormat = {
       raw: answer.raw,
       metadata: row.metadata,
       hash: row.hash
-    }),
+    })
+  },
 
   /** The fields of the failure replace the row's own of the same name. */
   failed: (row, failure) =>

@@ -22,8 +22,12 @@ const read = (json: string) => {
 
 describe("rows of our own", () => {
   for (const [name, allowed] of Object.entries(ALLOWED)) {
-    // With `messages` the schema reads them, without it a shorter way: both must say the same.
-    for (const asked of ['"input":"hi"', '"messages":[{"role":"user","content":"hi"}]']) {
+    // Messages with more than a role and a text are read by the schema, all else by a shorter way: both must say the same.
+    for (const asked of [
+      '"input":"hi"',
+      '"messages":[{"role":"user","content":"hi"}]',
+      '"messages":[{"role":"user","content":"hi","name":"ada"}]'
+    ]) {
       it(`take as ${name} only what it may be, in a row with ${asked}`, () => {
         for (const value of VALUES) {
           const result = read(`{${asked},"${name}":${value}}`)
@@ -34,10 +38,32 @@ describe("rows of our own", () => {
     }
   }
 
+  it("take of messages their roles and contents, and nothing else", () => {
+    const said = { role: "user", content: "hi" }
+    const parts = { role: "user", content: [{ type: "text", text: "hi" }] }
+    for (const [written, expected] of [
+      [[said], [said]],
+      [
+        [said, { ...said, name: "ada" }],
+        [said, said]
+      ],
+      [
+        [{ ...said, content: [{ ...parts.content[0], more: 1 }] }, said],
+        [parts, said]
+      ]
+    ]) {
+      const result = read(JSON.stringify({ messages: written }))
+      assert(result._tag === "Success")
+      assert.deepStrictEqual<unknown>(result.success.request.messages, expected)
+      assert.deepStrictEqual<unknown>(own.askedIn(result.success.source), { messages: written })
+    }
+    assert.strictEqual(read('{"messages":[{"role":"user","content":"hi","__proto__":1}]}')._tag, "Success")
+  })
+
   it("take fields of null as absent, and keep what they do not know", () => {
     const result = read('{"input":"hi","id":null,"temperature":null,"other":[1]}')
     assert(result._tag === "Success")
-    assert.isUndefined(result.success.id)
+    assert.isUndefined(own.nameOf(result.success.source))
     assert.isUndefined(result.success.request.temperature)
     assert.deepStrictEqual(result.success.source["other"], [1])
   })
