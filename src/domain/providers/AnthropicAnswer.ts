@@ -5,6 +5,7 @@ import * as ErrorBody from "./ErrorBody.ts"
 import type { EventDialect } from "./EventDecoder.ts"
 import type { Complaint } from "./Failures.ts"
 import * as Json from "./Json.ts"
+import { reported } from "./TokenCounts.ts"
 
 /** The answer in a message, or what is wrong with it. */
 export const readAnswer = (document: unknown): GenAiResponse | string => {
@@ -77,13 +78,10 @@ const textIn = (block: unknown): string | undefined =>
 /** `input_tokens` are only those that have nothing to do with the cache; ours are all that were read. */
 const usageOf = (usage: unknown): Usage | undefined => {
   if (!isObject(usage)) return undefined
-  const inputTokens = Json.count(Json.field(usage, "input_tokens"))
+  const uncached = Json.count(Json.field(usage, "input_tokens"))
   const cachedInputTokens = Json.count(Json.field(usage, "cache_read_input_tokens"))
   const toCache = Json.count(Json.field(usage, "cache_creation_input_tokens")) ?? 0
   const outputTokens = Json.count(Json.field(usage, "output_tokens"))
-  return {
-    ...(inputTokens === undefined ? {} : { inputTokens: inputTokens + (cachedInputTokens ?? 0) + toCache }),
-    ...(cachedInputTokens === undefined ? {} : { cachedInputTokens }),
-    ...(outputTokens === undefined ? {} : { outputTokens })
-  }
+  const inputTokens = uncached === undefined ? undefined : uncached + (cachedInputTokens ?? 0) + toCache
+  return reported({ inputTokens, cachedInputTokens, outputTokens, totalTokens: undefined })
 }

@@ -4,6 +4,7 @@ import type { GenAiResponse, Usage } from "../genai/GenAiResponse.ts"
 import type { EventDialect } from "./EventDecoder.ts"
 import * as GoogleErrors from "./GoogleErrors.ts"
 import * as Json from "./Json.ts"
+import { reported } from "./TokenCounts.ts"
 
 /**
  * The answer in a document, or what is wrong with it. A list of documents is a streamed answer in one piece.
@@ -12,9 +13,15 @@ import * as Json from "./Json.ts"
  */
 export const readAnswer = (document: unknown): GenAiResponse | string => {
   if (document === undefined) return "the answer is not JSON, or not whole"
-  const pieces = (Array.isArray(document) ? document : [document]).map(readPiece)
+  if (!Array.isArray(document)) {
+    const { text, finishReason, model, usage } = readPiece(document)
+    return text === undefined && finishReason === undefined
+      ? NO_CONTENT
+      : { text: text ?? "", finishReason, model, usage }
+  }
+  const pieces = document.map(readPiece)
   if (!pieces.some(({ text, finishReason }) => text !== undefined || finishReason !== undefined)) {
-    return "the answer is JSON but holds no generated content (candidates[0] is missing or empty)"
+    return NO_CONTENT
   }
   const last = <K extends keyof Piece>(name: K) => pieces.findLast((piece) => piece[name] !== undefined)?.[name]
   return {
@@ -24,6 +31,8 @@ export const readAnswer = (document: unknown): GenAiResponse | string => {
     usage: last("usage")
   }
 }
+
+const NO_CONTENT = "the answer is JSON but holds no generated content (candidates[0] is missing or empty)"
 
 /** Each event is a whole document with the next piece of the text; usage comes with every one of them. */
 export const events: EventDialect = {
@@ -82,18 +91,14 @@ const textIn = (part: unknown): string => Json.text(Json.field(part, "text")) ??
 /** Thoughts are written and paid for like answers; what tools gave is read and paid for like the prompt. */
 const usageOf = (usage: unknown): Usage | undefined => {
   if (!isObject(usage)) return undefined
-  const countOf = (name: string) => Json.count(Json.field(usage, name))
-  const inputTokens = sum(countOf("promptTokenCount"), countOf("toolUsePromptTokenCount"))
-  const cachedInputTokens = countOf("cachedContentTokenCount")
-  const outputTokens = sum(countOf("candidatesTokenCount"), countOf("thoughtsTokenCount"))
-  const totalTokens = countOf("totalTokenCount")
-  return {
-    ...(inputTokens === undefined ? {} : { inputTokens }),
-    ...(cachedInputTokens === undefined ? {} : { cachedInputTokens }),
-    ...(outputTokens === undefined ? {} : { outputTokens }),
-    ...(totalTokens === undefined ? {} : { totalTokens })
-  }
+  const inputTokens = sum(countIn(usage, "promptTokenCount"), countIn(usage, "toolUsePromptTokenCount"))
+  const cachedInputTokens = countIn(usage, "cachedContentTokenCount")
+  const outputTokens = sum(countIn(usage, "candidatesTokenCount"), countIn(usage, "thoughtsTokenCount"))
+  const totalTokens = countIn(usage, "totalTokenCount")
+  return reported({ inputTokens, cachedInputTokens, outputTokens, totalTokens })
 }
+
+const countIn = (usage: object, name: string): number | undefined => Json.count(Json.field(usage, name))
 
 const sum = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)

@@ -40,10 +40,12 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
   const failures = Failures.make(target)
   const { messages: _messages, stream: _stream, stream_options: own, model, ...parameters } = target.parameters
   const defaultModel = target.model ?? (typeof model === "string" ? model : undefined)
-  const prefixFor = makePrefix(parameters, defaultModel)
   const streamOptions = own === undefined ? { include_usage: true } : own
   const streaming = streamOptions === null ? { stream: true } : { stream: true, stream_options: streamOptions }
-  const streamingJson = membersJson(streaming)
+  const beginnings = {
+    answer: makeBeginning(parameters, defaultModel, ""),
+    stream: makeBeginning(parameters, defaultModel, membersJson(streaming))
+  }
 
   /** A body that somebody wrote for this API; whether it is streamed is not its to say. */
   const nativeBody = (body: Body.Members, model: string | undefined, mode: EncodeMode): Body.Members => {
@@ -66,7 +68,7 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
     if (needsModel && request.model === undefined && defaultModel === undefined) {
       return Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
     }
-    const json = `${prefixFor(request)}${mode === "stream" ? streamingJson : ""}"messages":${JSON.stringify(messages.success)}}`
+    const json = `${beginnings[mode](request)}${JSON.stringify(messages.success)}}`
     return extra === undefined ? Result.succeed(json) : Body.extend(json, extra, ["stream"])
   }
 
@@ -81,40 +83,44 @@ export const makeWith = (target: ProviderTarget, { authenticate, needsModel }: V
   }
 
   return {
-    encode: (request, credential, mode) =>
-      Result.map(bodyFor(request, mode), (body) => ({
-        method: "POST",
-        origin,
-        path,
-        headers: headersFor(credential),
-        body
-      })),
+    encode: (request, credential, mode) => {
+      const body = bodyFor(request, mode)
+      if (Result.isFailure(body)) return Result.fail(body.failure)
+      return Result.succeed({ method: "POST", origin, path, headers: headersFor(credential), body: body.success })
+    },
     decode,
     stream: EventDecoder.make({ dialect: events, failures, decode })
   }
 }
 
 /**
- * Everything before the messages, as JSON. It is one of few texts per model, so each is made once: with or without the
- * default temperature and length, which a request may replace.
+ * Everything before the messages, as JSON, with `last` as the last members. It is one of few texts per model, so each is
+ * made once: with or without the default temperature and length, which a request may replace.
  */
-const makePrefix = (parameters: Readonly<Record<string, unknown>>, defaultModel: string | undefined) => {
+const makeBeginning = (
+  parameters: Readonly<Record<string, unknown>>,
+  defaultModel: string | undefined,
+  last: string
+) => {
   const lengthName = "max_completion_tokens" in parameters ? "max_completion_tokens" : "max_tokens"
   const { temperature: _temperature, ...noTemperature } = parameters
   const { [lengthName]: _length, ...noLength } = parameters
   const { [lengthName]: _length2, ...neither } = noTemperature
-  const all = membersJson(parameters)
+  const end = `${last}"messages":`
+  const all = membersJson(parameters) + end
   const withoutTemperature = membersJson(noTemperature)
   const withoutLength = membersJson(noLength)
   const withoutEither = membersJson(neither)
   const defaultStart = startFor(defaultModel)
+  const usual = defaultStart + all
 
   return ({ model, temperature, maxTokens }: GenAiRequest): string => {
-    const start = model === undefined || model === defaultModel ? defaultStart : startFor(model)
-    if (temperature === undefined && maxTokens === undefined) return start + all
-    if (maxTokens === undefined) return `${start}${withoutTemperature}"temperature":${temperature},`
-    if (temperature === undefined) return `${start}${withoutLength}"${lengthName}":${maxTokens},`
-    return `${start}${withoutEither}"temperature":${temperature},"${lengthName}":${maxTokens},`
+    const isDefault = model === undefined || model === defaultModel
+    const start = isDefault ? defaultStart : startFor(model)
+    if (temperature === undefined && maxTokens === undefined) return isDefault ? usual : start + all
+    if (maxTokens === undefined) return `${start}${withoutTemperature}"temperature":${temperature},${end}`
+    if (temperature === undefined) return `${start}${withoutLength}"${lengthName}":${maxTokens},${end}`
+    return `${start}${withoutEither}"temperature":${temperature},"${lengthName}":${maxTokens},${end}`
   }
 }
 

@@ -4,6 +4,7 @@ import type { GenAiResponse, Usage } from "../genai/GenAiResponse.ts"
 import * as ErrorBody from "./ErrorBody.ts"
 import type { EventDialect } from "./EventDecoder.ts"
 import * as Json from "./Json.ts"
+import { reported } from "./TokenCounts.ts"
 
 /** The answer in a completion, or what is wrong with it. */
 export const readAnswer = (document: unknown): GenAiResponse | string => {
@@ -64,10 +65,5 @@ export const usageOf = (usage: unknown): Usage | undefined => {
   const cachedInputTokens = Json.count(Json.field(Json.field(usage, "prompt_tokens_details"), "cached_tokens"))
   const outputTokens = Json.count(Json.field(usage, "completion_tokens"))
   const totalTokens = Json.count(Json.field(usage, "total_tokens"))
-  return {
-    ...(inputTokens === undefined ? {} : { inputTokens }),
-    ...(cachedInputTokens === undefined ? {} : { cachedInputTokens }),
-    ...(outputTokens === undefined ? {} : { outputTokens }),
-    ...(totalTokens === undefined ? {} : { totalTokens })
-  }
+  return reported({ inputTokens, cachedInputTokens, outputTokens, totalTokens })
 }

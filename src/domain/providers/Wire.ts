@@ -19,7 +19,10 @@ export interface WireRequest {
   readonly origin: string
   /** Path and query, starting with `/`. */
   readonly path: string
-  /** Names and values in turn: `[name, value, name, value, ...]`. May hold credentials: never log it. */
+  /**
+   * Names and values in turn: `[name, value, name, value, ...]`. May hold credentials: never log it. Never changed: a transport
+   * may keep what it made of the list, for the next request that has the same one.
+   */
   readonly headers: ReadonlyArray<string>
   readonly body: string
   readonly timeouts: WireTimeouts
