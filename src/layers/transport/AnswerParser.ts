@@ -18,8 +18,8 @@ export type AnswerProblem =
 
 /** Largest head, and largest trailers, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024
-/** So much of a read is looked through for the end of a head at first. */
-const USUAL_HEAD_BYTES = 2 * 1024
+/** So much of a read is made text to look for the end of the connection's first head. */
+const FIRST_HEAD_BYTES = 2 * 1024
 /** Fewer bytes are moved faster one by one. */
 const FEW_BYTES = 64
 
@@ -47,6 +47,8 @@ export class AnswerParser {
   private state = HEAD
   /** What has come of a head that is not whole. */
   private partial = ""
+  /** The longest so far: those of an endpoint are nearly of one length. */
+  private longestHead = 0
   /** What is left of a body whose length is known. */
   private left = 0
   private readonly frames = new ChunkFrames()
@@ -92,9 +94,10 @@ export class AnswerParser {
     let at = 0
     while (this.state === HEAD && this.problem === undefined) {
       const known = this.partial.length
-      let text = this.partial + bytes.toString("latin1", at, Math.min(length, at + USUAL_HEAD_BYTES))
+      const usual = at + (this.longestHead === 0 ? FIRST_HEAD_BYTES : this.longestHead)
+      let text = this.partial + bytes.toString("latin1", at, Math.min(length, usual))
       let end = endOf(text, known)
-      if (end < 0 && at + USUAL_HEAD_BYTES < length) {
+      if (end < 0 && usual < length) {
         text = this.partial + bytes.toString("latin1", at, length)
         end = endOf(text, known)
       }
@@ -106,6 +109,7 @@ export class AnswerParser {
         return length
       }
       this.partial = ""
+      this.longestHead = Math.max(this.longestHead, end + AnswerHead.END.length)
       at += end + AnswerHead.END.length - known
       this.problem = end > MAX_HEAD_BYTES ? headTooLarge : this.takeHead(text.slice(startOf(text), end), sink)
     }

@@ -1,10 +1,10 @@
 /** One request on its way, from the connection to the end of the answer. */
-import type { WireRequest } from "../../domain/providers/Wire.ts"
+import type { WireRequest, WireTimeouts } from "../../domain/providers/Wire.ts"
 import type { SendListener, TransportError } from "../../services/Transport.ts"
 import type { Connection, LossReason, Requester } from "./Connection.ts"
 import { Connections, type ConnectionsOptions } from "./Connections.ts"
 import { Deadline, Deadlines } from "./Deadlines.ts"
-import { InvalidRequest, messageOf } from "./RequestMessage.ts"
+import { InvalidRequest, RequestWriter } from "./RequestMessage.ts"
 import * as TransportErrors from "./TransportErrors.ts"
 import { Turns } from "./Turns.ts"
 
@@ -12,6 +12,7 @@ import { Turns } from "./Turns.ts"
 export class Shared {
   readonly turns = new Turns()
   readonly connections: Connections
+  readonly writer = new RequestWriter()
   /** While calls are under way they keep the process alive, which the sockets do not. */
   readonly deadlines = new Deadlines({ keepsProcess: true })
 
@@ -29,23 +30,26 @@ export class Shared {
  *
  * What is done with the answer is for the subclasses to say.
  */
-export abstract class Call implements Requester {
+export abstract class Call extends Deadline implements Requester {
   protected readonly shared: Shared
-  protected readonly request: WireRequest
+  protected readonly origin: string
+  private readonly timeouts: WireTimeouts
+  /** Until it is written: its body may be large, and the answer far. */
+  private request: WireRequest | undefined
   protected connection: Connection | undefined = undefined
   protected isSettled = false
-  /** Of the phase or of the whole, whichever comes first. */
-  private readonly deadline: Deadline
-  /** When the whole must be over, on the clock of the deadlines. */
+  /** When the whole must be over, on the clock of the deadlines; the deadline is that or the phase's, whichever comes first. */
   private totalAt = 0
   private phase: "connect" | "firstByte" | "idle" = "connect"
   private readonly listener: SendListener | undefined
 
   constructor(shared: Shared, request: WireRequest, listener: SendListener | undefined) {
+    super()
     this.shared = shared
+    this.origin = request.origin
+    this.timeouts = request.timeouts
     this.request = request
     this.listener = listener
-    this.deadline = new Deadline(() => this.expire())
   }
 
   /** The call has failed and is settled; called at most once, maybe while a socket is read. */
@@ -54,9 +58,8 @@ export abstract class Call implements Requester {
   abstract onWhole(): void
 
   start(): void {
-    const { connectMs, totalMs } = this.request.timeouts
-    const { deadlines } = this.shared
-    this.totalAt = deadlines.start(this.deadline, Math.min(connectMs, totalMs)) + totalMs
+    const { connectMs, totalMs } = this.timeouts
+    this.totalAt = Math.ceil(this.shared.deadlines.start(this, Math.min(connectMs, totalMs)) + totalMs)
     this.send(false)
   }
 
@@ -72,8 +75,9 @@ export abstract class Call implements Requester {
    * socket, and then 10,001 writes were seen in a second of 10,000.
    */
   onWritten(): void {
+    this.request = undefined
     this.phase = "firstByte"
-    this.limit(this.request.timeouts.firstByteMs)
+    this.limit(this.timeouts.firstByteMs)
     this.listener?.sent()
   }
 
@@ -84,8 +88,10 @@ export abstract class Call implements Requester {
 
   /** Soon: whoever was told may be reading a socket. Once, because the new connection was not kept open. */
   onStale(): void {
-    this.shared.turns.soon(() => {
-      if (!this.isSettled) this.send(true)
+    this.shared.turns.soon({
+      onTurn: () => {
+        if (!this.isSettled) this.send(true)
+      }
     })
   }
 
@@ -93,26 +99,34 @@ export abstract class Call implements Requester {
     this.fail(this.explain(reason))
   }
 
+  onPassed(): void {
+    const { origin, timeouts } = this
+    const phase = this.shared.deadlines.now() < this.totalAt ? this.phase : "total"
+    this.abort()
+    this.onFailed(TransportErrors.timedOut({ origin, timeouts }, phase))
+  }
+
   /** The head is there and the next chunk is awaited, from now on. */
   protected startIdle(): void {
-    this.limit(this.request.timeouts.idleMs)
+    this.limit(this.timeouts.idleMs)
   }
 
   /** No chunk is awaited for now. */
   protected stopIdle(): void {
-    this.shared.deadlines.startAt(this.deadline, this.totalAt)
+    this.shared.deadlines.startAt(this, this.totalAt)
   }
 
   protected settle(): void {
     this.isSettled = true
-    this.shared.deadlines.stop(this.deadline)
+    this.shared.deadlines.stop(this)
   }
 
   private send(fresh: boolean): void {
-    const { connections } = this.shared
-    const { origin } = this.request
+    const { origin, request } = this
+    const { connections, writer } = this.shared
+    if (request === undefined) return
     try {
-      const message = messageOf(this.request, connections.hostOf(origin))
+      const message = writer.messageOf(request, connections.hostOf(origin))
       this.connection = connections.take(origin, fresh)
       if (this.connection === undefined) this.fail(TransportErrors.closed(origin))
       else this.connection.send(message, this)
@@ -126,7 +140,7 @@ export abstract class Call implements Requester {
   }
 
   private explain(reason: LossReason): TransportError {
-    const { origin } = this.request
+    const { origin } = this
     if (reason === "closed") return TransportErrors.closed(origin)
     if (reason === "incomplete") return TransportErrors.incomplete(origin)
     if (reason instanceof Error) {
@@ -148,13 +162,7 @@ export abstract class Call implements Requester {
   /** The phase has so long from now on. */
   private limit(phaseMs: number): void {
     const { deadlines } = this.shared
-    deadlines.startAt(this.deadline, Math.min(deadlines.now() + phaseMs, this.totalAt))
-  }
-
-  private expire(): void {
-    const phase = this.shared.deadlines.now() < this.totalAt ? this.phase : "total"
-    this.abort()
-    this.onFailed(TransportErrors.timedOut(this.request, phase))
+    deadlines.startAt(this, Math.min(deadlines.now() + phaseMs, this.totalAt))
   }
 
   private fail(error: TransportError): void {

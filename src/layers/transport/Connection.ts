@@ -4,7 +4,7 @@ import * as Tls from "node:tls"
 import { AnswerParser, type AnswerProblem, type AnswerSink } from "./AnswerParser.ts"
 import { Deadline, type Deadlines } from "./Deadlines.ts"
 import type { RequestMessage } from "./RequestMessage.ts"
-import type { Turns } from "./Turns.ts"
+import type { TurnListener, Turns } from "./Turns.ts"
 
 /** Whose request is under way: told of its answer as it comes, and then once that it is whole or why there is none. */
 export interface Requester extends AnswerSink {
@@ -69,12 +69,11 @@ type State = "connecting" | "free" | "looking" | "asked" | "answered" | "lost"
  *   at all sockets. So the end of the connection is seen, which some servers send right after an answer, and an answer that
  *   nobody asked for (such as `408`, which servers send as they close what is not used) is not taken for the answer to it.
  */
-export class Connection {
+export class Connection extends Deadline implements TurnListener {
   readonly target: Target
   private readonly owner: ConnectionOwner
   private readonly parser: AnswerParser
   private readonly socket: Net.Socket
-  private readonly idleDeadline = new Deadline(() => this.lose("closed"))
   private requester: Requester | undefined = undefined
   private message: RequestMessage | undefined = undefined
   private state: State = "connecting"
@@ -85,6 +84,7 @@ export class Connection {
   private closes = false
 
   constructor(owner: ConnectionOwner, target: Target) {
+    super()
     this.owner = owner
     this.target = target
     this.parser = new AnswerParser(owner.maxBodyBytes)
@@ -106,9 +106,20 @@ export class Connection {
     this.message = message
     this.requester = requester
     if (this.state === "connecting") return
-    this.owner.idle.stop(this.idleDeadline)
+    this.owner.idle.stop(this)
     this.state = "looking"
-    this.owner.turns.afterLook(this.write)
+    this.owner.turns.afterLook(this)
+  }
+
+  /** The sockets have been looked at, or TLS has had the time to tell that all is written. */
+  onTurn(): void {
+    if (this.state === "looking") this.write()
+    else if (this.state === "answered") this.free()
+  }
+
+  /** It has been free for as long as it is kept. */
+  onPassed(): void {
+    this.lose("closed")
   }
 
   /** The socket is not read any more after what has been. Only within `onBody`. */
@@ -206,19 +217,18 @@ export class Connection {
     if (!isReusable || this.closes) this.lose("closed")
     else if (this.socket.writableLength === 0) this.free()
     // TLS tells only now that all is written.
-    else this.owner.turns.soon(this.free)
+    else this.owner.turns.soon(this)
     requester.onWhole()
   }
 
-  private readonly free = (): void => {
-    if (this.state === "lost") return
+  private free(): void {
     const keepMs = this.keptMs()
     // An endpoint that answers before it has read the request may not read the rest of it.
     if (keepMs <= 0 || this.socket.writableLength > 0) this.lose("closed")
     else {
       this.state = "free"
       this.keptUntil = performance.now() + keepMs
-      this.owner.idle.start(this.idleDeadline, keepMs)
+      this.owner.idle.start(this, keepMs)
       this.owner.onFree(this)
     }
   }
@@ -233,7 +243,7 @@ export class Connection {
     if (state === "lost") return
     this.state = "lost"
     this.requester = undefined
-    this.owner.idle.stop(this.idleDeadline)
+    this.owner.idle.stop(this)
     this.owner.onLost(this, state === "free")
     this.socket.destroy()
     if (state === "looking" && reason !== "closed") requester?.onStale()

@@ -22,18 +22,19 @@ class Link {
   }
 }
 
-/** One limit of one call; it is under way between `Deadlines.start` and `Deadlines.stop`, or until it has passed. */
-export class Deadline extends Link {
-  readonly onPassed: () => void
-  /** When it passes, on the clock of `Deadlines`. */
-  at = 0
+/**
+ * One limit of one call; it is under way between `Deadlines.start` and `Deadlines.stop`, or until it has passed.
+ *
+ * What it limits extends it, so that thousands in flight have no object more for it each.
+ */
+export abstract class Deadline extends Link {
+  /** When it passes, on the clock of `Deadlines`, in whole milliseconds: a field with a fraction would be an object of its own. */
+  passesAt = 0
   /** The tick at which it is looked at, which may be too soon; -1 while it is not under way. */
   slot = -1
 
-  constructor(onPassed: () => void) {
-    super()
-    this.onPassed = onPassed
-  }
+  /** It has passed, and is not under way any more. */
+  abstract onPassed(): void
 }
 
 /**
@@ -77,9 +78,10 @@ export class Deadlines {
   /** Starts a deadline that passes at a time of `now`, or moves it there. */
   startAt(deadline: Deadline, atMs: number): void {
     this.run()
-    deadline.at = atMs
+    // Up, so that it is never early.
+    deadline.passesAt = Math.ceil(atMs)
     const isUnderWay = deadline.slot >= 0
-    if (isUnderWay && slotOf(atMs) >= deadline.slot) return
+    if (isUnderWay && slotOf(deadline.passesAt) >= deadline.slot) return
     if (isUnderWay) deadline.unlink()
     else this.count++
     this.put(deadline)
@@ -100,7 +102,7 @@ export class Deadlines {
   }
 
   private put(deadline: Deadline): void {
-    deadline.slot = slotOf(deadline.at)
+    deadline.slot = slotOf(deadline.passesAt)
     let ring = this.slots.get(deadline.slot)
     if (ring === undefined) {
       ring = new Link()
@@ -134,7 +136,7 @@ export class Deadlines {
     for (const deadline of deadlines) {
       // One that passed before it may have stopped or moved it.
       if (deadline.slot !== slot) continue
-      if (deadline.at > this.tickedMs) {
+      if (deadline.passesAt > this.tickedMs) {
         deadline.unlink()
         this.put(deadline)
       } else {

@@ -10,7 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { WireRequest } from "../../domain/providers/Wire.ts"
-import { type EndListener, type SendListener, type StartedRequest, Transport } from "../../services/Transport.ts"
+import {
+  type EndListener,
+  type SendListener,
+  type StartedRequest,
+  Transport,
+  type TransportError,
+  type WireStream
+} from "../../services/Transport.ts"
 import { Shared } from "./Call.ts"
 import { StreamedCall } from "./StreamedCall.ts"
 import { WholeCall } from "./WholeCall.ts"
@@ -64,20 +71,19 @@ export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transpo
       tellsSent: true,
       // With one parameter `callback` makes no AbortController.
       send: (request, listener) =>
-        Effect.callback((resume) => {
-          const call = start(shared, request, { ended: resume }, listener)
-          return Effect.sync(() => call.giveUp())
-        }),
+        Effect.callback((resume) => giveUp(start(shared, request, { ended: resume }, listener))),
       start: (request, onEnd, listener) => start(shared, request, onEnd, listener),
-      open: (request, listener) =>
-        Effect.flatMap(
-          Effect.acquireRelease(
-            Effect.sync(() => new StreamedCall(shared, request, listener)),
-            (call) => Effect.sync(() => call.abandon())
-          ),
-          (call) => call.opened
-        )
+      open: (request, listener) => Effect.suspend(() => opened(new StreamedCall(shared, request, listener)))
     })
+  )
+
+// Not within `make`: what is made where the request is known would keep it in memory until its answer has come.
+const giveUp = (call: StartedRequest): Effect.Effect<void> => Effect.sync(() => call.giveUp())
+
+const opened = (call: StreamedCall): Effect.Effect<WireStream, TransportError, Scope.Scope> =>
+  Effect.andThen(
+    Effect.addFinalizer(() => Effect.sync(() => call.abandon())),
+    call.opened
   )
 
 const start = (

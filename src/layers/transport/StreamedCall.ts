@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import type { TransportError, WireStream } from "../../services/Transport.ts"
 import { Call } from "./Call.ts"
 import * as TransportErrors from "./TransportErrors.ts"
+import type { TurnListener } from "./Turns.ts"
 
 /** So many bytes are kept unread, and those of one more read of the socket, before the endpoint is held back. */
 const HIGH_WATER_BYTES = 64 * 1024
@@ -16,7 +17,7 @@ const HIGH_WATER_BYTES = 64 * 1024
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type Next = Pull.Pull<Chunks, TransportError>
 
-export class StreamedCall extends Call {
+export class StreamedCall extends Call implements TurnListener {
   private hasHead = false
   private onHeadRead: ((head: Effect.Effect<WireStream, TransportError>) => void) | undefined = undefined
   /** Whoever waits for the next chunks. */
@@ -44,14 +45,14 @@ export class StreamedCall extends Call {
     if (this.isSettled) return
     this.abort()
     this.unread = undefined
-    this.end(Effect.fail(TransportErrors.abandoned(this.request.origin)))
+    this.end(Effect.fail(TransportErrors.abandoned(this.origin)))
   }
 
   override onHead(status: number, headers: Readonly<Record<string, string>>): void {
     super.onHead(status, headers)
     this.hasHead = true
     const head: WireStream = { status, headers, body: this.body }
-    this.shared.turns.soon(() => this.onHeadRead?.(Effect.succeed(head)))
+    this.tellHead(Effect.succeed(head))
   }
 
   override onBody(bytes: Buffer, from: number, to: number): void {
@@ -76,7 +77,11 @@ export class StreamedCall extends Call {
 
   protected override onFailed(error: TransportError): void {
     if (this.hasHead) this.end(Effect.fail(error))
-    else this.shared.turns.soon(() => this.onHeadRead?.(Effect.fail(error)))
+    else this.tellHead(Effect.fail(error))
+  }
+
+  private tellHead(head: Effect.Effect<WireStream, TransportError>): void {
+    this.shared.turns.soon({ onTurn: () => this.onHeadRead?.(head) })
   }
 
   private get body(): Stream.Stream<Uint8Array, TransportError> {
@@ -87,14 +92,14 @@ export class StreamedCall extends Call {
             scope,
             Effect.sync(() => this.abandon())
           ),
-          this.next
+          this.nextChunks
         )
       )
     )
   }
 
   /** The chunks that are there, or the next that come, or the end. */
-  private readonly next: Next = Effect.suspend(() => this.ready() ?? this.later)
+  private readonly nextChunks: Next = Effect.suspend(() => this.ready() ?? this.later)
 
   private readonly later: Next = Effect.callback((resume) => {
     this.reader = resume
@@ -132,10 +137,10 @@ export class StreamedCall extends Call {
   private wake(): void {
     if (this.isWaking || this.reader === undefined) return
     this.isWaking = true
-    this.shared.turns.soon(this.handOver)
+    this.shared.turns.soon(this)
   }
 
-  private readonly handOver = (): void => {
+  onTurn(): void {
     this.isWaking = false
     const { reader } = this
     if (reader === undefined) return

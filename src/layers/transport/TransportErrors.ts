@@ -3,8 +3,10 @@ import type { WireRequest, WireTimeouts } from "../../domain/providers/Wire.ts"
 import { TransportError } from "../../services/Transport.ts"
 
 /** One of the four limits was passed. */
-export const timedOut = (request: WireRequest, phase: TransportError["phase"] & Phase): TransportError =>
-  new TransportError({ message: LIMITS[phase](request.origin, request.timeouts), phase, code: "ETIMEDOUT" })
+export const timedOut = (
+  { origin, timeouts }: Pick<WireRequest, "origin" | "timeouts">,
+  phase: TransportError["phase"] & Phase
+): TransportError => new TransportError({ message: LIMITS[phase](origin, timeouts), phase, code: "ETIMEDOUT" })
 
 type Phase = "connect" | "firstByte" | "idle" | "total"
 

@@ -3,15 +3,17 @@ import * as Exit from "effect/Exit"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import type { EndListener, SendListener, StartedRequest, TransportError } from "../../services/Transport.ts"
 import { Call, type Shared } from "./Call.ts"
+import type { TurnListener } from "./Turns.ts"
 
-export class WholeCall extends Call implements StartedRequest {
-  private readonly onEnd: EndListener
-  private status = 0
-  private headers: Readonly<Record<string, string>> = {}
-  /** The body, when it came in one piece, as nearly all do; otherwise its pieces. */
-  private body = ""
+export class WholeCall extends Call implements StartedRequest, TurnListener {
+  /** Until it is given up. */
+  private onEnd: EndListener | undefined
+  /** From its head on. */
+  private answer = NO_ANSWER
+  /** Of the body, when it does not come in one piece, as nearly all do. */
   private pieces: Array<Buffer> | undefined = undefined
-  private isGivenUp = false
+  /** What is soon told. */
+  private exit: Exit.Exit<WireResponse, TransportError> | undefined = undefined
 
   constructor(shared: Shared, request: WireRequest, onEnd: EndListener, listener: SendListener | undefined) {
     super(shared, request, listener)
@@ -20,19 +22,18 @@ export class WholeCall extends Call implements StartedRequest {
 
   /** Aborts it for its caller, who is not called back any more: not even with an answer that is whole already. */
   giveUp(): void {
-    this.isGivenUp = true
+    this.onEnd = undefined
     this.abort()
   }
 
   override onHead(status: number, headers: Readonly<Record<string, string>>): void {
-    this.status = status
-    this.headers = headers
+    this.answer = { status, headers, body: "" }
     super.onHead(status, headers)
   }
 
   override onBody(bytes: Buffer, from: number, to: number, isLast: boolean): void {
     if (isLast && this.pieces === undefined) {
-      this.body = bytes.toString("utf8", from, to)
+      this.answer.body = bytes.toString("utf8", from, to)
       return
     }
     // Put together before it is decoded: a piece may end within a character.
@@ -43,9 +44,12 @@ export class WholeCall extends Call implements StartedRequest {
 
   override onWhole(): void {
     this.settle()
-    const { status, headers, pieces } = this
-    const body = pieces === undefined ? this.body : Buffer.concat(pieces).toString("utf8")
-    this.end(Exit.succeed({ status, headers, body }))
+    if (this.pieces !== undefined) this.answer.body = Buffer.concat(this.pieces).toString("utf8")
+    this.end(Exit.succeed(this.answer))
+  }
+
+  onTurn(): void {
+    if (this.exit !== undefined) this.onEnd?.ended(this.exit)
   }
 
   protected override onFailed(error: TransportError): void {
@@ -53,8 +57,14 @@ export class WholeCall extends Call implements StartedRequest {
   }
 
   private end(exit: Exit.Exit<WireResponse, TransportError>): void {
-    this.shared.turns.soon(() => {
-      if (!this.isGivenUp) this.onEnd.ended(exit)
-    })
+    this.exit = exit
+    this.shared.turns.soon(this)
   }
 }
+
+/** One for all that wait for theirs. */
+const NO_ANSWER: { -readonly [K in keyof WireResponse]: WireResponse[K] } = Object.freeze({
+  status: 0,
+  headers: {},
+  body: ""
+})

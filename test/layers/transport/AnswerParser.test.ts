@@ -91,6 +91,21 @@ describe("AnswerParser", () => {
     }
   })
 
+  it("reads one answer after another, whatever the length of their heads", () => {
+    const parser = new AnswerParser(MAX_BODY_BYTES)
+    for (const length of [10, 11, 5_000, 2, 60_000, 100]) {
+      const value = "v".repeat(length)
+      const told: Array<string | undefined> = []
+      const answer = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: 3\r\nx-a: ${value}\r\n\r\n\r\n!`)
+      parser.next()
+      parser.read(answer, answer.length, {
+        onHead: (_status, headers) => void told.push(headers["x-a"]),
+        onBody: (bytes, from, to) => void told.push(bytes.toString("latin1", from, to))
+      })
+      assert.deepStrictEqual([parser.problem, parser.isWhole, told], [undefined, true, [value, "\r\n!"]])
+    }
+  })
+
   it("takes nothing that Node's own parser refuses, and makes the same of what both take", async () => {
     const random = new Prng(7, 0)
     const pick = <T>(of: ReadonlyArray<T>): T => of[Math.floor(random.uniform() * of.length)]!

@@ -1,11 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deadline, Deadlines } from "../../../src/layers/transport/Deadlines.ts"
 
+class Telling extends Deadline {
+  readonly onPassed: () => void
+
+  constructor(onPassed: () => void) {
+    super()
+    this.onPassed = onPassed
+  }
+}
+
 /** Starts a deadline and gives the time that it took to pass. */
 const passing = (deadlines: Deadlines, limitMs: number) =>
   new Promise<number>((resolve) => {
     const startedAt = performance.now()
-    deadlines.start(new Deadline(() => resolve(performance.now() - startedAt)), limitMs)
+    deadlines.start(new Telling(() => resolve(performance.now() - startedAt)), limitMs)
   })
 
 describe("Deadlines", () => {
@@ -26,8 +35,8 @@ describe("Deadlines", () => {
   it("do not pass once stopped, and begin again when started again", async () => {
     const deadlines = new Deadlines({ keepsProcess: false })
     const passed: Array<string> = []
-    const stopped = new Deadline(() => passed.push("stopped"))
-    const restarted = new Deadline(() => passed.push("restarted"))
+    const stopped = new Telling(() => passed.push("stopped"))
+    const restarted = new Telling(() => passed.push("restarted"))
     deadlines.start(stopped, 50)
     deadlines.start(restarted, 50)
     deadlines.stop(stopped)
@@ -48,7 +57,7 @@ describe("Deadlines", () => {
   it("do not count the time in which the process stood still", async () => {
     const deadlines = new Deadlines({ keepsProcess: false })
     let hasPassed = false
-    const deadline = new Deadline(() => {
+    const deadline = new Telling(() => {
       hasPassed = true
     })
     deadlines.start(deadline, 400)

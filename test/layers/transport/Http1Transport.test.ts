@@ -1,13 +1,15 @@
 import { fork, spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import type { WireResponse } from "../../../src/domain/providers/Wire.ts"
 import { Shared } from "../../../src/layers/transport/Call.ts"
 import * as Http1Transport from "../../../src/layers/transport/Http1Transport.ts"
 import { WholeCall } from "../../../src/layers/transport/WholeCall.ts"
-import type { TransportError } from "../../../src/services/Transport.ts"
+import { Transport, type TransportError } from "../../../src/services/Transport.ts"
 import { conformance, request, send, type Traits } from "./conformance.ts"
 import { httpServer, tcpServer } from "./servers.ts"
 import { streamingConformance } from "./streaming.ts"
@@ -151,6 +153,29 @@ describe("Http1Transport", () => {
     })
   )
 
+  for (const way of ["send", "open"] as const) {
+    it.live(`keeps nothing of a request's body while the answer is awaited (${way})`, () =>
+      Effect.gen(function* () {
+        const server = yield* tcpServer(() => {})
+        const transport = yield* Transport
+        const before = heapBytes()
+        let left = BODIES
+        const allSent = yield* Deferred.make<void>()
+        const sent = () => {
+          if (--left === 0) Deferred.doneUnsafe(allSent, Exit.void)
+        }
+        for (let i = 0; i < BODIES; i++) {
+          const awaited = Effect.suspend<unknown, TransportError, Scope.Scope>(() =>
+            transport[way](request(server.origin, { body: String(i).padEnd(BODY_BYTES, "x") }), { sent })
+          )
+          yield* Effect.forkScoped(awaited)
+        }
+        yield* Deferred.await(allSent)
+        assert.isBelow(heapBytes() - before, (BODIES * BODY_BYTES) / 2)
+      }).pipe(Effect.provide(Http1Transport.layer), Effect.scoped)
+    )
+  }
+
   it.live(
     "stands 10,000 answers one after the other, and 10,000 immediate failures",
     () =>
@@ -183,6 +208,15 @@ describe("Http1Transport", () => {
     60_000
   )
 })
+
+/** What is reachable. */
+const heapBytes = (): number => {
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc")()
+  return process.memoryUsage().heapUsed
+}
+const BODIES = 16
+const BODY_BYTES = 4 * 1024 * 1024
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Turns } from "../../../src/layers/transport/Turns.ts"
+import { type TurnListener, Turns } from "../../../src/layers/transport/Turns.ts"
 
 /** Both ends of a connection. */
 const connected = async () => {
@@ -24,15 +24,19 @@ const connected = async () => {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
+const task = (onTurn: () => void): TurnListener => ({ onTurn })
+
 describe("Turns", () => {
   it("runs all in their order, later, and what they put off in a turn after that", async () => {
     const turns = new Turns()
     const ran: Array<string> = []
-    turns.soon(() => {
-      ran.push("first")
-      turns.soon(() => ran.push("put off"))
-    })
-    turns.soon(() => ran.push("second"))
+    turns.soon(
+      task(() => {
+        ran.push("first")
+        turns.soon(task(() => ran.push("put off")))
+      })
+    )
+    turns.soon(task(() => ran.push("second")))
     assert.deepStrictEqual(ran, [])
     await turn()
     assert.deepStrictEqual(ran, ["first", "second"])
@@ -51,13 +55,15 @@ describe("Turns", () => {
           peer.end()
           // The end is there, and nobody has looked.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
-          turns.afterLook(() => {
-            order.push("run")
-            resolve()
-          })
+          turns.afterLook(
+            task(() => {
+              order.push("run")
+              resolve()
+            })
+          )
         }
         if (place === "before one") setImmediate(call)
-        turns.soon(place === "in a turn" ? call : () => {})
+        turns.soon(task(place === "in a turn" ? call : () => {}))
         if (place === "after one") setImmediate(call)
         if (place === "in a timer") setTimeout(call, 1)
         if (place === "while files and sockets are read") readFile(fileURLToPath(import.meta.url), call)
@@ -75,13 +81,15 @@ describe("Turns", () => {
     const listeners = process.listeners("uncaughtException")
     process.removeAllListeners("uncaughtException").on("uncaughtException", (uncaught) => seen.push(uncaught))
     try {
-      turns.soon(() => ran.push("before"))
-      turns.soon(() => {
-        throw error
-      })
-      turns.soon(() => ran.push("after"))
+      turns.soon(task(() => ran.push("before")))
+      turns.soon(
+        task(() => {
+          throw error
+        })
+      )
+      turns.soon(task(() => ran.push("after")))
       await turn()
-      turns.soon(() => ran.push("later"))
+      turns.soon(task(() => ran.push("later")))
       await turn()
       await turn()
     } finally {
