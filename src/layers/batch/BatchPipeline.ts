@@ -86,7 +86,7 @@ class Started implements Admitted, GenerateListener {
   isEnded = false
   private readonly onEnd: (started: Started, exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
 
-  constructor(row: Row, { number, bytes }: Admitted, onEnd: Started["onEnd"]) {
+  constructor(row: Row, number: number, bytes: number, onEnd: Started["onEnd"]) {
     this.row = row
     this.number = number
     this.bytes = bytes
@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(function* ({
   /** Held by rows that are not settled: their own lines, and those of answers that wait for earlier rows. */
   let bytes = 0
 
-  const settle = ({ admitted, ending }: Settled): void => {
+  const settle = (admitted: Admitted, ending: Ending): void => {
     switch (ending._tag) {
       case "Saved":
         writers.save.append(ending.line)
@@ -151,9 +151,9 @@ export const make = Effect.fnUntraced(function* ({
     onSettled?.(admitted.number)
     gate.look()
   }
-  const order = new InOrder<Settled>(settle)
+  const order = new InOrder<Settled>(({ admitted, ending }) => settle(admitted, ending))
   const end = (admitted: Admitted, ending: Ending): void => {
-    if (!options.ordered) settle({ admitted, ending })
+    if (!options.ordered) settle(admitted, ending)
     else {
       // Its line may have to wait, and takes memory while it does; but its slot is free.
       const line = ending._tag === "Dropped" ? 0 : ending.line.length
@@ -164,15 +164,16 @@ export const make = Effect.fnUntraced(function* ({
   }
 
   const admit = (line: RawLine): void => {
-    const admitted = { number: admittedRows++, bytes: line.bytes.length }
+    const number = admittedRows++
+    const size = line.bytes.length
     tally.outstanding += 1
-    bytes += admitted.bytes
+    bytes += size
     const row = rows.read(line)
     if (row._tag === "InvalidRow") {
-      end(admitted, invalidEnding(row, format))
+      end({ number, bytes: size }, invalidEnding(row, format))
       return
     }
-    const started = new Started(row, admitted, ended)
+    const started = new Started(row, number, size, ended)
     const call = start(row.request, row.session === undefined ? undefined : { session: row.session }, started)
     if (!started.isEnded) started.slot = calls.put(call)
   }

@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import { neutralOf } from "../../dialects/GeminiBody.ts"
 import { isObject, type JsonObject, shown } from "../../JsonText.ts"
 import type { Content } from "../Row.ts"
+import { nativeContent } from "./Native.ts"
 import { isName, type RowFormat } from "./RowFormat.ts"
 
 export const gemini: RowFormat = {
@@ -30,11 +31,5 @@ const read = (row: JsonObject): Result.Result<Content, string> => {
   if (other >= 0) {
     return Result.fail(`request.contents[${other}]: expected an object with "parts", got ${shown(contents[other])}`)
   }
-  const { fields, unsaid } = neutralOf(request, contents)
-  return Result.succeed({
-    request: { ...fields, native: { family: "gemini", body: request }, body: request },
-    session: undefined,
-    source: row,
-    unsaid
-  })
+  return Result.succeed(nativeContent(row, "gemini", request, neutralOf(request, contents)))
 }

@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import { neutralOf } from "../../dialects/OpenAiBody.ts"
 import { isObject, type JsonObject, shown } from "../../JsonText.ts"
 import type { Content } from "../Row.ts"
+import { nativeContent } from "./Native.ts"
 import { isName, type RowFormat } from "./RowFormat.ts"
 
 const PATH = "/chat/completions"
@@ -31,11 +32,5 @@ const read = (row: JsonObject): Result.Result<Content, string> => {
   if (messages.length === 0) return Result.fail("body.messages: expected at least one message, got an empty list")
   const other = messages.findIndex((message) => !isObject(message))
   if (other >= 0) return Result.fail(`body.messages[${other}]: expected an object, got ${shown(messages[other])}`)
-  const { fields, unsaid } = neutralOf(body, messages)
-  return Result.succeed({
-    request: { ...fields, native: { family: "openai", body }, body },
-    session: undefined,
-    source: row,
-    unsaid
-  })
+  return Result.succeed(nativeContent(row, "openai", body, neutralOf(body, messages)))
 }
