@@ -38,7 +38,7 @@ export abstract class Call extends Deadline implements Requester {
   private request: WireRequest | undefined
   protected connection: Connection | undefined = undefined
   protected isSettled = false
-  /** When the whole must be over, on the clock of the deadlines; the deadline is that or the phase's, whichever comes first. */
+  /** When the whole must be over, on the clock of the deadlines; the phase may have to be before that. */
   private totalAt = 0
   private phase: "connect" | "firstByte" | "idle" = "connect"
   private readonly listener: SendListener | undefined
@@ -59,7 +59,7 @@ export abstract class Call extends Deadline implements Requester {
 
   start(): void {
     const { connectMs, totalMs } = this.timeouts
-    this.totalAt = Math.ceil(this.shared.deadlines.start(this, Math.min(connectMs, totalMs)) + totalMs)
+    this.totalAt = this.shared.deadlines.start(this, Math.min(connectMs, totalMs)) + totalMs
     this.send(false)
   }
 
@@ -161,8 +161,7 @@ export abstract class Call extends Deadline implements Requester {
 
   /** The phase has so long from now on. */
   private limit(phaseMs: number): void {
-    const { deadlines } = this.shared
-    deadlines.startAt(this, Math.min(deadlines.now() + phaseMs, this.totalAt))
+    this.shared.deadlines.start(this, phaseMs, this.totalAt)
   }
 
   private fail(error: TransportError): void {

@@ -169,14 +169,15 @@ export class Connection extends Deadline implements TurnListener {
             target.session = session
           })
       : Net.connect(options).once("connect", this.write)
+    // By `on` also what comes once, at the end: until it comes, `once` keeps three objects more.
     return socket
       .once("connect", () => {
         // Only now: Node may try several addresses, each by a socket of its own, and passes settings on to none over TLS (22).
         socket.unref().setNoDelay(true).setKeepAlive(true, PROBE_AFTER_MS)
       })
-      .once("end", this.ended)
+      .on("end", this.ended)
       .on("error", (error) => this.lose(error))
-      .once("close", () => this.lose("incomplete"))
+      .on("close", () => this.lose("incomplete"))
   }
 
   private readonly write = (): void => {

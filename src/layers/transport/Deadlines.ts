@@ -28,7 +28,7 @@ class Link {
  * What it limits extends it, so that thousands in flight have no object more for it each.
  */
 export abstract class Deadline extends Link {
-  /** When it passes, on the clock of `Deadlines`, in whole milliseconds: a field with a fraction would be an object of its own. */
+  /** When it passes, on the clock of `Deadlines`; usually whole milliseconds, because a fraction is an object of its own. */
   passesAt = 0
   /** The tick at which it is looked at, which may be too soon; -1 while it is not under way. */
   slot = -1
@@ -67,21 +67,25 @@ export class Deadlines {
     return this.tickedMs + Math.min(performance.now() - this.tickedAt, MAX_STEP_MS)
   }
 
-  /** Starts a deadline, or starts it anew; gives the time of `now` from which it runs. */
-  start(deadline: Deadline, limitMs: number): number {
+  /**
+   * Starts a deadline, or starts it anew: it passes after so long, or at a time of `now` if that is sooner. Gives the time of `now`
+   * from which it runs.
+   *
+   * That time is whole milliseconds, rounded up so that no deadline is early.
+   */
+  start(deadline: Deadline, limitMs: number, latestAt = Number.POSITIVE_INFINITY): number {
     this.run()
-    const now = this.now()
-    this.startAt(deadline, now + limitMs)
+    const now = Math.ceil(this.now())
+    this.startAt(deadline, Math.min(now + limitMs, latestAt))
     return now
   }
 
   /** Starts a deadline that passes at a time of `now`, or moves it there. */
   startAt(deadline: Deadline, atMs: number): void {
     this.run()
-    // Up, so that it is never early.
-    deadline.passesAt = Math.ceil(atMs)
+    deadline.passesAt = atMs
     const isUnderWay = deadline.slot >= 0
-    if (isUnderWay && slotOf(deadline.passesAt) >= deadline.slot) return
+    if (isUnderWay && slotOf(atMs) >= deadline.slot) return
     if (isUnderWay) deadline.unlink()
     else this.count++
     this.put(deadline)

@@ -58,7 +58,7 @@ export class Turns {
     } finally {
       this.isRunning = false
       // One that throws keeps none of the others from being run.
-      for (const listener of all.slice(next)) this.soon(listener)
+      while (next < all.length) this.soon(all[next++]!)
     }
   }
 }

@@ -25,6 +25,18 @@ describe("Deadlines", () => {
     for (const [i, ms] of took.entries()) assert.isAtLeast(ms, limits[i]!)
   })
 
+  it("pass at the time that is told as the latest, if it is sooner than their own", async () => {
+    const deadlines = new Deadlines({ keepsProcess: false })
+    const order: Array<string> = []
+    await new Promise<void>((resolve) => {
+      const last = new Telling(() => resolve(void order.push("at 200")))
+      const now = deadlines.start(last, 200)
+      deadlines.start(new Telling(() => order.push("at 100")), 1_000, now + 100)
+      deadlines.start(new Telling(() => order.push("after 50")), 50, now + 100)
+    })
+    assert.deepStrictEqual(order, ["after 50", "at 100", "at 200"])
+  })
+
   it("pass in the order of their time, whatever the order of their start", async () => {
     const deadlines = new Deadlines({ keepsProcess: false })
     const order: Array<number> = []
