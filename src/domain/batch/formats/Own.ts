@@ -94,9 +94,13 @@ function isPlainMessage(message: unknown): boolean {
 }
 
 function readFields(row: JsonObject): Result.Result<Content, string> {
-  const decoded = isPlain(row) ? Result.succeed(row) : decodeFields(row)
-  if (Result.isFailure(decoded)) return Result.fail(fieldError(row, toIssues(decoded.failure.issue).issues[0]?.path))
-  const fields = decoded.success
+  if (isPlain(row)) return contentOf(row, row)
+  const decoded = decodeFields(row)
+  if (Result.isSuccess(decoded)) return contentOf(row, decoded.success)
+  return Result.fail(fieldError(row, toIssues(decoded.failure.issue).issues[0]?.path))
+}
+
+function contentOf(row: JsonObject, fields: Fields): Result.Result<Content, string> {
   const { id, input, messages, session } = fields
   if (typeof id === "number" && Number.isInteger(id) && !Number.isSafeInteger(id)) {
     return Result.fail("id: the number is too large to be kept exactly; write it as text, in quotes")
