@@ -57,27 +57,24 @@ export const make: MakeProvider = (target) => {
     if (Result.isFailure(conversation)) return Result.fail(conversation.failure)
     const model = request.model ?? defaultModel
     if (model === undefined) return noModel
-    return Result.succeed({
-      model,
-      ...defaults,
-      ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-      ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens }),
-      ...conversation.success
-    })
+    const members: Record<string, unknown> = { model, ...defaults }
+    if (request.temperature !== undefined) members["temperature"] = request.temperature
+    if (request.maxTokens !== undefined) members["max_tokens"] = request.maxTokens
+    const { system, messages } = conversation.success
+    if (system !== undefined) members["system"] = system
+    members["messages"] = messages
+    return Result.succeed(members)
   }
 
   return {
-    encode: (request, credential, mode) =>
-      Result.flatMap(membersFor(request), (members) => {
-        const body = mode === "stream" ? { ...members, stream: true } : members
-        return Result.map(Body.writeWith(body, request.extra, ["stream"]), (json) => ({
-          method: "POST",
-          origin,
-          path,
-          headers: headersFor(credential),
-          body: json
-        }))
-      }),
+    encode: (request, credential, mode) => {
+      const members = membersFor(request)
+      if (Result.isFailure(members)) return Result.fail(members.failure)
+      const all = mode === "stream" ? { ...members.success, stream: true } : members.success
+      const body = Body.writeWith(all, request.extra, ["stream"])
+      if (Result.isFailure(body)) return Result.fail(body.failure)
+      return Result.succeed({ method: "POST", origin, path, headers: headersFor(credential), body: body.success })
+    },
     decode,
     stream: EventDecoder.make({ dialect: events, failures, decode })
   }

@@ -47,20 +47,20 @@ export const make: MakeProvider = (target) => {
       }
       const messages = messagesOf(request)
       if (Result.isFailure(messages)) return Result.fail(messages.failure)
-      const body = {
-        ...parameters,
-        ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-        ...(request.maxTokens === undefined ? {} : { max_tokens: request.maxTokens }),
-        ...(mode === "stream" ? { stream: true } : {}),
-        messages: messages.success
-      }
-      return Result.map(Body.writeWith(body, request.extra, ["stream"]), (json) => ({
+      const members: Record<string, unknown> = { ...parameters }
+      if (request.temperature !== undefined) members["temperature"] = request.temperature
+      if (request.maxTokens !== undefined) members["max_tokens"] = request.maxTokens
+      if (mode === "stream") members["stream"] = true
+      members["messages"] = messages.success
+      const body = Body.writeWith(members, request.extra, ["stream"])
+      if (Result.isFailure(body)) return Result.fail(body.failure)
+      return Result.succeed({
         method: "POST",
         origin,
         path: base + placeOf(model) + search,
         headers: headersFor(credential),
-        body: json
-      }))
+        body: body.success
+      })
     },
     decode,
     stream: EventDecoder.make({ dialect: events, failures, decode })

@@ -55,13 +55,15 @@ export const makeWith = (target: ProviderTarget, authenticate: Authenticate): Pr
       if (model === undefined) {
         return Result.fail(Failures.invalidRequest("no model: name one in the request or in the endpoint's `model`"))
       }
-      return Result.map(encodeBody(request), (body) => ({
+      const body = encodeBody(request)
+      if (Result.isFailure(body)) return Result.fail(body.failure)
+      return Result.succeed({
         method: "POST",
         origin,
         path: pathFor(model, mode),
         headers: headersFor(credential),
-        body
-      }))
+        body: body.success
+      })
     },
     decode,
     stream: EventDecoder.make({ dialect: events, failures, decode })

@@ -33,7 +33,8 @@ export const make: MakeProvider = (target) => {
         request.body === undefined
           ? Body.writeWith({ ...defaults, ...fieldsOf(request) }, request.extra, [])
           : Body.write(request.body)
-      return Result.map(body, (json) => ({ method: "POST", origin, path, headers: headersFor(credential), body: json }))
+      if (Result.isFailure(body)) return Result.fail(body.failure)
+      return Result.succeed({ method: "POST", origin, path, headers: headersFor(credential), body: body.success })
     },
 
     decode: (response, credential, nowMs) => {
