@@ -62,6 +62,12 @@ describe("rows of our own", () => {
     assert.deepStrictEqual(Object.keys(result.success.request.messages[0] ?? {}), ["role", "content"])
   })
 
+  it("have the messages of a plain row once in memory", () => {
+    const result = read('{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"ho"}]}')
+    assert(result._tag === "Success")
+    assert.strictEqual<unknown>(result.success.request.messages, result.success.source["messages"])
+  })
+
   it("take fields of null as absent, and keep what they do not know", () => {
     const result = read('{"input":"hi","id":null,"temperature":null,"other":[1]}')
     assert(result._tag === "Success")
