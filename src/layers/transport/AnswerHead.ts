@@ -1,5 +1,5 @@
 /** The head of an HTTP/1.1 answer (RFC 9112), taken as strictly as llhttp takes it. */
-import { CR, SPACE, TAB, TOKEN } from "./HttpSyntax.ts"
+import { COLON, CR, SPACE, TAB, TOKEN } from "./HttpSyntax.ts"
 
 export interface AnswerHead {
   readonly status: number
@@ -37,15 +37,16 @@ export const read = (head: string): AnswerHead | string => {
   let isKept = minor === 1
   let isClosed = false
   let keepAliveMs: number | undefined
+  let before = FIRST
   for (let end = head.indexOf(LINE_END); end >= 0; ) {
     const start = end + LINE_END.length
     end = head.indexOf(LINE_END, start)
-    const colon = head.indexOf(":", start)
-    const name = colon < 0 ? undefined : nameOf(head.slice(start, colon))
+    const name = nameAt(head, start, before)
     if (name === undefined) return "its head has a line that is no header"
-    const value = trimmed(head, colon + 1, end < 0 ? head.length : end)
-    headers[name] = value
-    switch (name) {
+    before = name
+    const value = trimmed(head, start + name.raw.length + 1, end < 0 ? head.length : end)
+    headers[name.lower] = value
+    switch (name.lower) {
       case "content-length":
         if (contentLength !== undefined) return "it has several content-length headers"
         if (!LENGTH.test(value)) return "its content-length is not a number"
@@ -84,7 +85,7 @@ export const areHeaders = (lines: string): boolean =>
     .slice(0, -1)
     .every((line) => {
       const colon = line.indexOf(":")
-      return colon >= 0 && nameOf(line.slice(0, colon)) !== undefined
+      return colon >= 0 && TOKEN.test(line.slice(0, colon))
     })
 
 /** Control characters but the tab, and line ends that are not whole. */
@@ -111,19 +112,44 @@ const digitAt = (text: string, at: number): number => {
   return digit >= 0 && digit <= 9 ? digit : -1
 }
 
-/** Names as they come and in lower case: there are few, and an endpoint always sends the same. */
-const names = new Map<string, string>()
+/** The name of a header. */
+interface Name {
+  /** As it comes. */
+  readonly raw: string
+  readonly lower: string
+  /** The one that came after it last: an endpoint always sends the same, and nearly always in the same order. */
+  next: Name | undefined
+}
+
+/** What comes before the first of a head. */
+const FIRST: Name = { raw: "", lower: "", next: undefined }
+/** By how they come: there are few. */
+const names = new Map<string, Name>()
 const MOST_NAMES = 1_000
 const MOST_NAME_LENGTH = 64
 
-const nameOf = (raw: string): string | undefined => {
+const nameAt = (head: string, start: number, before: Name): Name | undefined => {
+  const { next } = before
+  if (next !== undefined && head.startsWith(next.raw, start) && head.charCodeAt(start + next.raw.length) === COLON) {
+    return next
+  }
+  const colon = head.indexOf(":", start)
+  if (colon < 0) return undefined
+  const raw = head.slice(start, colon)
   const known = names.get(raw)
-  if (known !== undefined) return known
+  if (known === undefined) return newName(raw)
+  before.next = known
+  return known
+}
+
+const newName = (raw: string): Name | undefined => {
   if (!TOKEN.test(raw)) return undefined
-  if (names.size >= MOST_NAMES || raw.length > MOST_NAME_LENGTH) return raw.toLowerCase()
+  if (names.size >= MOST_NAMES || raw.length > MOST_NAME_LENGTH) {
+    return { raw, lower: raw.toLowerCase(), next: undefined }
+  }
   // A copy: a part of a text keeps all of it in memory.
   const copy = Buffer.from(raw, "latin1").toString("latin1")
-  const name = copy.toLowerCase()
+  const name: Name = { raw: copy, lower: copy.toLowerCase(), next: undefined }
   names.set(copy, name)
   return name
 }

@@ -4,6 +4,7 @@ export const TAB = 9
 export const LF = 10
 export const CR = 13
 export const SPACE = 32
+export const COLON = 58
 
 /** The name of a header. */
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/

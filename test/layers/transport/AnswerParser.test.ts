@@ -106,6 +106,31 @@ describe("AnswerParser", () => {
     }
   })
 
+  it("knows headers by their names, whatever came after them in earlier answers", () => {
+    const heads: ReadonlyArray<ReadonlyArray<string>> = [
+      ["x-a: 1", "x-b: 2", "x-ab: 3"],
+      ["x-a: 1", "x-bc: 2", "x-b: 3"],
+      ["x-a: 1", "X-B: 2", "x-b : 3"],
+      ["x-ab: 1", "x-a: 2", "x-b:3"],
+      ["x-a: 1", "x-b"],
+      ["x-b: x-a: 1", "x-a:"],
+      ["x-a: 1", "x-b: 2", "x-ab: 3"]
+    ]
+    const told = heads.map((lines) => whole(`HTTP/1.1 200 OK\r\ncontent-length: 0\r\n${lines.join("\r\n")}\r\n\r\n`))
+    assert.deepStrictEqual(
+      told.map((answer) => (typeof answer === "string" ? answer : Object.entries(answer.headers).slice(1).join(" "))),
+      [
+        "x-a,1 x-b,2 x-ab,3",
+        "x-a,1 x-bc,2 x-b,3",
+        "INVALID_ANSWER",
+        "x-ab,1 x-a,2 x-b,3",
+        "INVALID_ANSWER",
+        "x-b,x-a: 1 x-a,",
+        "x-a,1 x-b,2 x-ab,3"
+      ]
+    )
+  })
+
   it("takes nothing that Node's own parser refuses, and makes the same of what both take", async () => {
     const random = new Prng(7, 0)
     const pick = <T>(of: ReadonlyArray<T>): T => of[Math.floor(random.uniform() * of.length)]!
