@@ -66,7 +66,7 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
  * Whether each field is absent or what it should be, as in nearly all rows: the schema would only say so too, and take much
- * longer. Messages must hold nothing else either, which the schema would leave out.
+ * longer. Messages must be as the schema would give them: with nothing else, in its order.
  */
 function isPlain(row: JsonObject): row is Fields & JsonObject {
   const { max_tokens: length, messages, temperature } = row
@@ -87,9 +87,12 @@ const isText = (value: unknown): boolean => value === undefined || typeof value 
 
 const isRole = Schema.is(Role)
 
+const MESSAGE_MEMBERS = Object.keys(ChatMessage.fields)
+
 function isPlainMessage(message: unknown): boolean {
   if (!isObject(message) || typeof message["content"] !== "string" || !isRole(message["role"])) return false
-  for (const name in message) if (name !== "role" && name !== "content") return false
+  let at = 0
+  for (const name in message) if (name !== MESSAGE_MEMBERS[at++]) return false
   return true
 }
 

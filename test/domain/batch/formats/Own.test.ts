@@ -62,6 +62,12 @@ describe("rows of our own", () => {
     assert.deepStrictEqual(Object.keys(result.success.request.messages[0] ?? {}), ["role", "content"])
   })
 
+  it("give messages in one order, whatever theirs is", () => {
+    const result = read('{"messages":[{"content":"hi","role":"user"}]}')
+    assert(result._tag === "Success")
+    assert.strictEqual(JSON.stringify(result.success.request.messages), '[{"role":"user","content":"hi"}]')
+  })
+
   it("have the messages of a plain row once in memory", () => {
     const result = read('{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"ho"}]}')
     assert(result._tag === "Success")
