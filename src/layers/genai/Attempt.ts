@@ -33,7 +33,7 @@ export class Call {
   onSent: ((endpoint: string) => void) | undefined = undefined
   /** Set when it is ended because no endpoint is left for it. */
   lost: AttemptFailed | undefined = undefined
-  /** The deadline, of the monotonic clock, in milliseconds. */
+  /** The deadline, of the monotonic clock, in whole milliseconds: up, so that it is never early. */
   readonly expiresAt: number
   /** How the last attempt failed. */
   lastFailure: AttemptFailed | undefined = undefined
@@ -55,7 +55,7 @@ export class Call {
     this.startedAt = startedAt
     this.readyAt = startedAt
     this.deadlineMs = deadlineMs
-    this.expiresAt = startedMonotonicMs + deadlineMs
+    this.expiresAt = Math.ceil(startedMonotonicMs + deadlineMs)
     this.endpointCount = endpointCount
   }
 
