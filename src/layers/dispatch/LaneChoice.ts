@@ -89,17 +89,27 @@ export class LaneChoice<Request> {
     job.lanes = remaining
     const { session, avoid } = options
     if (session !== undefined && this.affinity !== undefined) {
-      const assign = remaining === undefined ? this.assign : () => this.assignAmong(remaining)
-      const pinned = this.affinity.laneOf(session, assign)
-      if (remaining === undefined || remaining.has[pinned] === 1) {
-        return this.chooseInSession(job, options, remaining, session, pinned)
-      }
-      // Its worker is none for these jobs, say of another model: among the others the session has another one.
-      const part = `${session}\u0000${remaining.tag}`
-      return this.chooseInSession(job, options, remaining, part, this.affinity.laneOf(part, assign))
+      return this.chooseBySession(job, options, remaining, session, this.affinity)
     }
     job.tier = this.eligible(remaining, avoid)
     return this.chooseAmong(job.tier, remaining, avoid)
+  }
+
+  private chooseBySession(
+    job: Job<Request>,
+    options: SubmitOptions,
+    remaining: Remaining | undefined,
+    session: string,
+    affinity: Affinity
+  ): number {
+    const assign = remaining === undefined ? this.assign : () => this.assignAmong(remaining)
+    const pinned = affinity.laneOf(session, assign)
+    if (remaining === undefined || remaining.has[pinned] === 1) {
+      return this.chooseInSession(job, options, remaining, session, pinned)
+    }
+    // Its worker is none for these jobs, say of another model: among the others the session has another one.
+    const part = `${session}\u0000${remaining.tag}`
+    return this.chooseInSession(job, options, remaining, part, affinity.laneOf(part, assign))
   }
 
   /**

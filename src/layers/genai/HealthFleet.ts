@@ -52,7 +52,11 @@ export class HealthFleet {
   /** Whether one of the endpoints that are not excluded takes requests before that time, which is one of `time`. */
   isAvailableBefore(timeMs: number, exclude: ReadonlySet<string>): boolean {
     const now = this.time.now()
-    return this.monitors.some((monitor) => !exclude.has(monitor.name) && monitor.availableAtMs(now) < timeMs)
+    // Asked for each request: no closure.
+    for (const monitor of this.monitors) {
+      if (!exclude.has(monitor.name) && monitor.availableAtMs(now) < timeMs) return true
+    }
+    return false
   }
 
   /** The endpoint that a request may be told of when none of those that it may use takes it: a disabled one if there is one. */
