@@ -192,7 +192,7 @@ export interface Begun<Response, Error> extends Turn {
    */
   take(): string | undefined
   /** Tells when the turn has come, or why it never will; which may be at once, and not after `end`. To be asked once. */
-  wait(onTurn: TurnListener): void
+  wait(listener: TurnListener): void
   /** What is left of the `submit`: waiting for the turn, the handler. To be run once; with it the job ends. */
   readonly rest: Effect.Effect<Response, Error | DispatchError>
   /** Ends the job, as the exit says if it had its turn; nothing when it has ended. */

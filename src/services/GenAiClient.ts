@@ -46,7 +46,7 @@ export interface StartedGenerate {
 export type StartGenerate = (
   request: GenAiRequest,
   options: GenerateOptions | undefined,
-  onEnd: GenerateListener
+  listener: GenerateListener
 ) => StartedGenerate
 
 /** Whether there is something to do for more requests, for those who have more than can be sent at once. */

@@ -70,10 +70,12 @@ export class Transport extends Context.Service<
     /** Sends a request and reads the answer to its end. */
     readonly send: (request: WireRequest, listener?: SendListener) => Effect.Effect<WireResponse, TransportError>
     /**
-     * The same without a fiber: `onEnd` is told once, on an empty stack and never before this has returned. Absent: there is
+     * The same without a fiber: `listener` is told once, on an empty stack and never before this has returned. Absent: there is
      * only `send`, which costs more.
      */
-    readonly start?: ((request: WireRequest, onEnd: EndListener, listener?: SendListener) => StartedRequest) | undefined
+    readonly start?:
+      | ((request: WireRequest, listener: EndListener, sendListener?: SendListener) => StartedRequest)
+      | undefined
     /**
      * Sends a request and gives the answer as soon as its head is there.
      *

@@ -76,7 +76,7 @@ interface Admitted {
   readonly bytes: number
 }
 
-/** One whose request is under way: what is kept for it, with what its lines are made of, is this. */
+/** A row whose request is under way: all that is kept of it until its line is written. */
 class Started implements Admitted, GenerateListener {
   readonly row: Row
   readonly number: number
@@ -84,18 +84,18 @@ class Started implements Admitted, GenerateListener {
   /** Where its call is kept, to be given up; -1: nowhere. */
   slot = -1
   isEnded = false
-  private readonly onEnd: (started: Started, exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
+  private readonly settle: (started: Started, exit: Exit.Exit<GenAiAnswer, GenAiError>) => void
 
-  constructor(row: Row, number: number, bytes: number, onEnd: Started["onEnd"]) {
+  constructor(row: Row, number: number, bytes: number, settle: Started["settle"]) {
     this.row = row
     this.number = number
     this.bytes = bytes
-    this.onEnd = onEnd
+    this.settle = settle
   }
 
   ended(exit: Exit.Exit<GenAiAnswer, GenAiError>): void {
     this.isEnded = true
-    this.onEnd(this, exit)
+    this.settle(this, exit)
   }
 }
 
@@ -220,10 +220,10 @@ export const make = Effect.fnUntraced(function* ({
 /** For clients that have none: a fiber for each request. Not a `FiberSet`: it costs as much again as the fiber. */
 const starterOf = (client: GenAiClient["Service"]): Effect.Effect<StartGenerate> =>
   Effect.contextWith((context: Context.Context<never>) =>
-    Effect.succeed((request, options, onEnd) => {
+    Effect.succeed((request, options, listener) => {
       // `suspend`, so that a client that throws before it gives an effect is a failed row too.
       const fiber = Effect.runForkWith(context)(Effect.suspend(() => client.generate(request, options)))
-      fiber.addObserver((exit) => onEnd.ended(exit))
+      fiber.addObserver((exit) => listener.ended(exit))
       return { interrupt: Fiber.interrupt(fiber) }
     })
   )

@@ -345,12 +345,12 @@ class BegunJob<Request, Response, Error> implements Begun<Response, Error>, Sign
     this.job.sent()
   }
 
-  wait(onTurn: TurnListener): void {
+  wait(listener: TurnListener): void {
     if (this.rejection !== undefined) {
-      onTurn.onTurn(this.rejection)
+      listener.onTurn(this.rejection)
       return
     }
-    this.listener = onTurn
+    this.listener = listener
     this.job.listen(this)
   }
 

@@ -52,7 +52,8 @@ export interface Streamer {
 /** Whoever asks: a fiber, or what is left of one. */
 type Caller = Pick<Fiber.Fiber<unknown, unknown>, "cache" | "context">
 
-const OVER: StartedGenerate = { interrupt: Effect.void }
+/** What is given for a call that has ended already. */
+const NOTHING_UNDER_WAY: StartedGenerate = { interrupt: Effect.void }
 
 /** So many calls may wait for a slot beside those that will be free soon. */
 const MARGIN = 64
@@ -164,7 +165,7 @@ export class Calls {
 
   get starter(): Effect.Effect<StartGenerate> {
     return Effect.withFiber(({ cache, context }) =>
-      Effect.succeed((request, options, onEnd) => this.start({ cache, context }, request, options, onEnd))
+      Effect.succeed((request, options, listener) => this.start({ cache, context }, request, options, listener))
     )
   }
 
@@ -172,16 +173,16 @@ export class Calls {
     caller: Caller,
     request: GenAiRequest,
     options: GenerateOptions | undefined,
-    onEnd: GenerateListener
+    listener: GenerateListener
   ): StartedGenerate {
     const call = this.call(request, options, caller)
     if (this.idle !== undefined) {
-      onEnd.ended(Exit.fail(rejected(call, "Draining")))
-      return OVER
+      listener.ended(Exit.fail(rejected(call, "Draining")))
+      return NOTHING_UNDER_WAY
     }
     this.active++
     this.retries.onRequest()
-    const started = new StartedCall(this.owner, call, caller.context, onEnd)
+    const started = new StartedCall(this.owner, call, caller.context, listener)
     started.start()
     return started
   }

@@ -38,7 +38,7 @@ export interface EndpointOptions {
 }
 
 /** What is sent, and what stays of it: what was sent may be large, and is let go. */
-export interface Begun {
+export interface BegunSend {
   readonly wire: WireRequest
   readonly send: Send
 }
@@ -112,7 +112,7 @@ export class Endpoint {
    * Begins a send for a call, or says why there is none. Once it has begun, exactly one of `succeeded`, `failed`,
    * `broken` and `aborted` must follow.
    */
-  begin(call: Call, credential: Credential, mode: EncodeMode): Result.Result<Begun, AttemptFailed | NotSent> {
+  begin(call: Call, credential: Credential, mode: EncodeMode): Result.Result<BegunSend, AttemptFailed | NotSent> {
     if (this.recorder.overBudget) return Result.fail(this.attemptFailed(call, BUDGET_SPENT))
     if (this.recorder.isHeld) return Result.fail(new NotSent({ endpoint: this.name }))
     const tooLarge = this.refusal?.(call)

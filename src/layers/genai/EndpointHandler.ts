@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import type { GenAiAnswer } from "../../domain/genai/GenAiResponse.ts"
 import * as Json from "../../domain/providers/Json.ts"
 import type { Credential } from "../../domain/providers/Provider.ts"
-import type { WireResponse } from "../../domain/providers/Wire.ts"
+import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import type { Handler, Turn } from "../../services/Dispatcher.ts"
 import type { EndListener, StartedRequest, Transport, TransportError } from "../../services/Transport.ts"
 import type { AttemptFailed, Call, NotSent } from "./Attempt.ts"
@@ -22,14 +22,10 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
     if (Result.isFailure(begun)) return Effect.fail(begun.failure)
     const { send, wire } = begun.success
     return Effect.onExitPrimitive(
-      // Suspended, so that a transport which throws here leaves the endpoint's books right, too.
-      Effect.matchEffect(
-        Effect.suspend(() => endpoint.transport.send(wire, turn)),
-        {
-          onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
-          onSuccess: (response) => decode(endpoint, call, send, response)
-        }
-      ),
+      Effect.matchEffect(sending(endpoint, wire, turn), {
+        onFailure: (error) => Effect.fail(endpoint.broken(call, send, error)),
+        onSuccess: (response) => decode(endpoint, call, send, response)
+      }),
       // Interrupted or died: a failure has been counted already.
       (exit) =>
         exit._tag === "Success" || exit.cause.reasons.some((reason) => reason._tag === "Fail")
@@ -39,6 +35,13 @@ export const makeEndpointHandler = (endpoint: Endpoint): Handler<Call, GenAiAnsw
   }
   return (call, turn) => endpoint.withCredential(call, (credential) => attempt(call, turn, credential))
 }
+
+/**
+ * Suspended, so that a transport which throws leaves the endpoint's books right, too. A function of its own, because what is made
+ * where `wire` is known would keep it in memory until the answer has come.
+ */
+const sending = (endpoint: Endpoint, wire: WireRequest, turn: Turn): Effect.Effect<WireResponse, TransportError> =>
+  Effect.suspend(() => endpoint.transport.send(wire, turn))
 
 type Start = NonNullable<Transport["Service"]["start"]>
 
@@ -55,7 +58,7 @@ export interface AttemptListener {
  * Makes an attempt without a fiber, and gives what gives it up; then nobody is told any more. That, and that its listener is told
  * once, holds even if the transport does not keep to its part of it.
  */
-export type DirectSend = (call: Call, turn: Turn, onEnd: AttemptListener) => StartedRequest
+export type DirectSend = (call: Call, turn: Turn, listener: AttemptListener) => StartedRequest
 
 /** `undefined` where sending takes a fiber: to get the credential, or for the transport. */
 export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
@@ -63,8 +66,8 @@ export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
   const { start } = transport
   if (fixedCredential === undefined || start === undefined) return undefined
   const { credential } = fixedCredential
-  return (call, turn, onEnd) => {
-    const attempt = new DirectAttempt(endpoint, call, onEnd)
+  return (call, turn, listener) => {
+    const attempt = new DirectAttempt(endpoint, call, listener)
     attempt.start(start, credential, turn)
     return attempt
   }
@@ -73,15 +76,15 @@ export const makeDirectSend = (endpoint: Endpoint): DirectSend | undefined => {
 class DirectAttempt implements EndListener, StartedRequest {
   private readonly endpoint: Endpoint
   private readonly call: Call
-  private readonly onEnd: AttemptListener
+  private readonly listener: AttemptListener
   private send: Send | undefined = undefined
   private request: StartedRequest | undefined = undefined
   private isOver = false
 
-  constructor(endpoint: Endpoint, call: Call, onEnd: AttemptListener) {
+  constructor(endpoint: Endpoint, call: Call, listener: AttemptListener) {
     this.endpoint = endpoint
     this.call = call
-    this.onEnd = onEnd
+    this.listener = listener
   }
 
   start(start: Start, credential: Credential, turn: Turn): void {
@@ -93,20 +96,20 @@ class DirectAttempt implements EndListener, StartedRequest {
         return
       }
       this.isOver = true
-      this.onEnd.attempted(Exit.fail(begun.failure))
+      this.listener.attempted(Exit.fail(begun.failure))
     } catch (defect) {
       // It has been told how it ended, and whoever was told may have thrown this.
       if (this.isOver) throw defect
       this.isOver = true
       if (this.send !== undefined) this.endpoint.aborted(this.send)
-      this.onEnd.attempted(Exit.die(defect))
+      this.listener.attempted(Exit.die(defect))
     }
   }
 
   ended(exit: Exit.Exit<WireResponse, TransportError>): void {
     if (this.isOver || this.send === undefined) return
     this.isOver = true
-    this.onEnd.attempted(received(this.endpoint, this.call, this.send, exit))
+    this.listener.attempted(received(this.endpoint, this.call, this.send, exit))
   }
 
   giveUp(): void {

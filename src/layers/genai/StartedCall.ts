@@ -39,12 +39,13 @@ export interface CallOwner {
   readonly onEnd: () => void
 }
 
-/** It listens itself to all that it waits for: each closure in its place would be old before the answer comes. */
+/** It listens itself to all that it waits for: a closure for each would be two objects more, copied until the answer comes. */
 export class StartedCall implements StartedGenerate, CallDeadline, TurnListener, AttemptListener {
   private readonly owner: CallOwner
   private readonly call: Call
   private readonly context: Context.Context<never>
-  private readonly onEnd: GenerateListener
+  private readonly listener: GenerateListener
+  /** For `CallDeadlines`, as the next two. */
   place = unstarted.place
   previous = unstarted.previous
   next = unstarted.next
@@ -55,11 +56,11 @@ export class StartedCall implements StartedGenerate, CallDeadline, TurnListener,
   private isLate = false
   private isEnded = false
 
-  constructor(owner: CallOwner, call: Call, context: Context.Context<never>, onEnd: GenerateListener) {
+  constructor(owner: CallOwner, call: Call, context: Context.Context<never>, listener: GenerateListener) {
     this.owner = owner
     this.call = call
     this.context = context
-    this.onEnd = onEnd
+    this.listener = listener
   }
 
   get expiresAt(): number {
@@ -101,8 +102,14 @@ export class StartedCall implements StartedGenerate, CallDeadline, TurnListener,
     if (worker === undefined) return false
     const send = this.owner.directSend(worker)
     if (send === undefined) this.fork(begun.rest)
-    else this.attempt = send(this.call, begun, this)
+    else this.hold(send(this.call, begun, this))
     return true
+  }
+
+  /** What was called back meanwhile may have ended it. */
+  private hold(attempt: StartedRequest): void {
+    if (this.isEnded) attempt.giveUp()
+    else this.attempt = attempt
   }
 
   /** Gives the request up if it is under way, and waits until nothing of it is under way. */
@@ -115,6 +122,7 @@ export class StartedCall implements StartedGenerate, CallDeadline, TurnListener,
   }
 
   attempted(exit: Attempted): void {
+    if (this.isEnded) return
     this.begun?.end(exit)
     if (Exit.isSuccess(exit)) {
       this.end(Exit.succeed(exit.value))
@@ -165,6 +173,6 @@ export class StartedCall implements StartedGenerate, CallDeadline, TurnListener,
     this.isEnded = true
     this.owner.deadlines.stop(this)
     this.owner.onEnd()
-    this.onEnd.ended(settled(this.call, exit, this.isLate))
+    this.listener.ended(settled(this.call, exit, this.isLate))
   }
 }

@@ -18,8 +18,8 @@ export type AnswerProblem =
 
 /** Largest head, and largest trailers, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024
-/** So much of a read is made text to look for the end of the connection's first head. */
-const FIRST_HEAD_BYTES = 2 * 1024
+/** So much of a read is made text to look for the end of a head, at first, and at most if it is there. */
+const USUAL_HEAD_BYTES = 2 * 1024
 /** Fewer bytes are moved faster one by one. */
 const FEW_BYTES = 64
 
@@ -94,7 +94,7 @@ export class AnswerParser {
     let at = 0
     while (this.state === HEAD && this.problem === undefined) {
       const known = this.partial.length
-      const usual = at + (this.longestHead === 0 ? FIRST_HEAD_BYTES : this.longestHead)
+      const usual = at + (this.longestHead === 0 ? USUAL_HEAD_BYTES : this.longestHead)
       let text = this.partial + bytes.toString("latin1", at, Math.min(length, usual))
       let end = endOf(text, known)
       if (end < 0 && usual < length) {
@@ -109,7 +109,7 @@ export class AnswerParser {
         return length
       }
       this.partial = ""
-      this.longestHead = Math.max(this.longestHead, end + AnswerHead.END.length)
+      this.longestHead = Math.min(USUAL_HEAD_BYTES, Math.max(this.longestHead, end + AnswerHead.END.length))
       at += end + AnswerHead.END.length - known
       this.problem = end > MAX_HEAD_BYTES ? headTooLarge : this.takeHead(text.slice(startOf(text), end), sink)
     }

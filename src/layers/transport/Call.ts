@@ -124,6 +124,7 @@ export abstract class Call extends Deadline implements Requester {
   private send(fresh: boolean): void {
     const { origin, request } = this
     const { connections, writer } = this.shared
+    // Written: it goes out once.
     if (request === undefined) return
     try {
       const message = writer.messageOf(request, connections.hostOf(origin))

@@ -4,7 +4,7 @@ import * as Tls from "node:tls"
 import { AnswerParser, type AnswerProblem, type AnswerSink } from "./AnswerParser.ts"
 import { Deadline, type Deadlines } from "./Deadlines.ts"
 import type { RequestMessage } from "./RequestMessage.ts"
-import type { TurnListener, Turns } from "./Turns.ts"
+import type { Turns, TurnTask } from "./Turns.ts"
 
 /** Whose request is under way: told of its answer as it comes, and then once that it is whole or why there is none. */
 export interface Requester extends AnswerSink {
@@ -69,7 +69,7 @@ type State = "connecting" | "free" | "looking" | "asked" | "answered" | "lost"
  *   at all sockets. So the end of the connection is seen, which some servers send right after an answer, and an answer that
  *   nobody asked for (such as `408`, which servers send as they close what is not used) is not taken for the answer to it.
  */
-export class Connection extends Deadline implements TurnListener {
+export class Connection extends Deadline implements TurnTask {
   readonly target: Target
   private readonly owner: ConnectionOwner
   private readonly parser: AnswerParser

@@ -72,7 +72,7 @@ export const make = (options: Http1TransportOptions = {}): Effect.Effect<Transpo
       // With one parameter `callback` makes no AbortController.
       send: (request, listener) =>
         Effect.callback((resume) => giveUp(start(shared, request, { ended: resume }, listener))),
-      start: (request, onEnd, listener) => start(shared, request, onEnd, listener),
+      start: (request, listener, sendListener) => start(shared, request, listener, sendListener),
       open: (request, listener) => Effect.suspend(() => opened(new StreamedCall(shared, request, listener)))
     })
   )
@@ -89,10 +89,10 @@ const opened = (call: StreamedCall): Effect.Effect<WireStream, TransportError, S
 const start = (
   shared: Shared,
   request: WireRequest,
-  onEnd: EndListener,
-  listener: SendListener | undefined
+  listener: EndListener,
+  sendListener: SendListener | undefined
 ): StartedRequest => {
-  const call = new WholeCall(shared, request, onEnd, listener)
+  const call = new WholeCall(shared, request, listener, sendListener)
   call.start()
   return call
 }

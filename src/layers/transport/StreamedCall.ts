@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { TransportError, WireStream } from "../../services/Transport.ts"
 import { Call } from "./Call.ts"
 import * as TransportErrors from "./TransportErrors.ts"
-import type { TurnListener } from "./Turns.ts"
+import type { TurnTask } from "./Turns.ts"
 
 /** So many bytes are kept unread, and those of one more read of the socket, before the endpoint is held back. */
 const HIGH_WATER_BYTES = 64 * 1024
@@ -17,7 +17,7 @@ const HIGH_WATER_BYTES = 64 * 1024
 type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
 type Next = Pull.Pull<Chunks, TransportError>
 
-export class StreamedCall extends Call implements TurnListener {
+export class StreamedCall extends Call implements TurnTask {
   private hasHead = false
   private onHeadRead: ((head: Effect.Effect<WireStream, TransportError>) => void) | undefined = undefined
   /** Whoever waits for the next chunks. */

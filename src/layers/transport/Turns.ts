@@ -1,5 +1,5 @@
 /** Waits for its turn. */
-export interface TurnListener {
+export interface TurnTask {
   /** Its turn has come. */
   onTurn(): void
 }
@@ -12,25 +12,25 @@ export interface TurnListener {
  * keep to the processor's caches. That takes a tenth of the CPU time of a run.
  */
 export class Turns {
-  private waiting: Array<TurnListener> = []
+  private waiting: Array<TurnTask> = []
   /** What one callback of the event loop has put off for a look at the sockets. */
-  private looking: Array<TurnListener> | undefined = undefined
+  private looking: Array<TurnTask> | undefined = undefined
   private isRunning = false
 
-  soon(listener: TurnListener): void {
-    if (this.waiting.push(listener) === 1) setImmediate(this.turn)
+  soon(task: TurnTask): void {
+    if (this.waiting.push(task) === 1) setImmediate(this.turn)
   }
 
   /** The same, once all sockets have been looked at after this was called. */
-  afterLook(listener: TurnListener): void {
+  afterLook(task: TurnTask): void {
     // The sockets are looked at between two turns.
-    if (this.isRunning) this.soon(listener)
+    if (this.isRunning) this.soon(task)
     // The coming turn may be of a look that is over.
-    else if (this.looking === undefined) this.beginLooking(listener)
-    else this.looking.push(listener)
+    else if (this.looking === undefined) this.beginLooking(task)
+    else this.looking.push(task)
   }
 
-  private beginLooking(first: TurnListener): void {
+  private beginLooking(first: TurnTask): void {
     const looking = [first]
     this.looking = looking
     const looks = countLooks()
@@ -50,7 +50,7 @@ export class Turns {
     this.runAll(waiting)
   }
 
-  private runAll(all: ReadonlyArray<TurnListener>): void {
+  private runAll(all: ReadonlyArray<TurnTask>): void {
     this.isRunning = true
     let next = 0
     try {

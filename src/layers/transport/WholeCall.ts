@@ -3,9 +3,9 @@ import * as Exit from "effect/Exit"
 import type { WireRequest, WireResponse } from "../../domain/providers/Wire.ts"
 import type { EndListener, SendListener, StartedRequest, TransportError } from "../../services/Transport.ts"
 import { Call, type Shared } from "./Call.ts"
-import type { TurnListener } from "./Turns.ts"
+import type { TurnTask } from "./Turns.ts"
 
-export class WholeCall extends Call implements StartedRequest, TurnListener {
+export class WholeCall extends Call implements StartedRequest, TurnTask {
   /** Until it is given up. */
   private onEnd: EndListener | undefined
   /** From its head on. */

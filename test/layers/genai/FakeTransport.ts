@@ -39,6 +39,16 @@ export const describeBothWays = (name: string, tests: () => void): void =>
     tests()
   })
 
+/** What only the way without a fiber has. */
+export const describeWithoutFibers = (name: string, tests: () => void): void => {
+  describe(name, () => {
+    beforeEach(() => {
+      isDirect = true
+    })
+    tests()
+  })
+}
+
 /** Answers by the host's first label (`east` of `http://east.test`); records every send. */
 export class FakeTransport {
   readonly sent: Array<string> = []

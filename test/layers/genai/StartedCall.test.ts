@@ -5,10 +5,15 @@ import type { DispatcherConfig } from "../../../src/domain/config/DispatcherConf
 import type { GenAiError } from "../../../src/domain/genai/GenAiError.ts"
 import type { GenAiAnswer } from "../../../src/domain/genai/GenAiResponse.ts"
 import { layer } from "../../../src/layers/genai/DispatchedGenAiClient.ts"
-import { GenAiClient, type GenerateListener, type StartGenerate } from "../../../src/services/GenAiClient.ts"
+import {
+  GenAiClient,
+  type GenerateListener,
+  type StartedGenerate,
+  type StartGenerate
+} from "../../../src/services/GenAiClient.ts"
 import { config, endpoint } from "../../support/Config.ts"
 import { settle } from "../dispatch/Gates.ts"
-import { describeBothWays, FakeTransport, ok, status } from "./FakeTransport.ts"
+import { describeBothWays, describeWithoutFibers, FakeTransport, ok, status } from "./FakeTransport.ts"
 
 const east = endpoint({ name: "east" })
 const west = endpoint({ name: "west" })
@@ -148,4 +153,31 @@ describeBothWays("a request that is started", () => {
       })
     )
   })
+})
+
+describeWithoutFibers("a request that is started and takes no fiber", () => {
+  it.effect("ends once when it is given up from within its being sent", () =>
+    withStart(
+      config([endpoint({ name: "east", concurrency: 1 })]),
+      new FakeTransport(() => ok()),
+      Effect.fnUntraced(function* (start, client) {
+        const ends: Array<End> = []
+        void start(
+          request,
+          undefined,
+          listener(() => {})
+        )
+        const waiting: StartedGenerate = start(
+          request,
+          { onSend: () => void Effect.runFork(waiting.interrupt) },
+          listener((end) => ends.push(end))
+        )
+        yield* settle
+        assert.deepStrictEqual(ends.map(nameOf), ["Interrupt"])
+        assert.deepInclude((yield* client.stats)[0]!, { sent: 2, succeeded: 1, aborted: 1, inflight: 0 })
+        assert.strictEqual((yield* client.generate(request)).text, "hello")
+        assert.isTrue(yield* client.drain({ timeout: 0 }), "nothing is under way")
+      })
+    )
+  )
 })

@@ -7,7 +7,7 @@ const streamed = JSON.stringify(ask("Hello", { stream: true }))
 describe("a service that drains", () => {
   it.live("refuses new work, is not ready, lets what runs finish, and then listens no more", () =>
     Effect.gen(function* () {
-      const { port, records, sandbox, send, service, until } = yield* start({ chunkDelay: "20ms", streamChunks: 30 })
+      const { port, records, sandbox, send, service, until } = yield* start({ chunkDelay: "20ms", streamChunks: 150 })
       const running = yield* rawConnection(port)
       yield* running.send(rawChat(streamed))
       yield* running.until(/data: /)

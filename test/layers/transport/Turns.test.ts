@@ -3,7 +3,7 @@ import { readFile } from "node:fs"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { type TurnListener, Turns } from "../../../src/layers/transport/Turns.ts"
+import { Turns, type TurnTask } from "../../../src/layers/transport/Turns.ts"
 
 /** Both ends of a connection. */
 const connected = async () => {
@@ -24,7 +24,7 @@ const connected = async () => {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-const task = (onTurn: () => void): TurnListener => ({ onTurn })
+const task = (onTurn: () => void): TurnTask => ({ onTurn })
 
 describe("Turns", () => {
   it("runs all in their order, later, and what they put off in a turn after that", async () => {

@@ -21,8 +21,7 @@ export const gemini: RowFormat = {
 
 const read = (row: JsonObject): Result.Result<Content, string> => {
   const { key, request } = row
-  if (key !== undefined && key !== null && !isName(key))
-    return Result.fail(`key: expected text or a number, got ${shown(key)}`)
+  if (!isName(key ?? "")) return Result.fail(`key: expected text or a number, got ${shown(key)}`)
   if (!isObject(request)) return Result.fail(`request: expected an object, got ${shown(request)}`)
   const { contents } = request
   if (!Array.isArray(contents)) return Result.fail(`request.contents: expected a list, got ${shown(contents)}`)

@@ -69,7 +69,7 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
  * longer. Messages must be as the schema would give them: with nothing else, in its order.
  */
 function isPlain(row: JsonObject): row is Fields & JsonObject {
-  const { max_tokens: length, messages, temperature } = row
+  const { max_tokens: maxTokens, messages, temperature } = row
   return (
     isText(row["input"]) &&
     isText(row["system"]) &&
@@ -78,7 +78,7 @@ function isPlain(row: JsonObject): row is Fields & JsonObject {
     (isText(row["session"]) || Number.isFinite(row["session"])) &&
     // JSON has numbers that are too large to be finite here.
     (temperature === undefined || Number.isFinite(temperature)) &&
-    (length === undefined || (Number.isSafeInteger(length) && Number(length) > 0)) &&
+    (maxTokens === undefined || (Number.isSafeInteger(maxTokens) && Number(maxTokens) > 0)) &&
     (messages === undefined || (Array.isArray(messages) && messages.every(isPlainMessage)))
   )
 }
@@ -156,14 +156,14 @@ function readObject(row: JsonObject): Content {
 
 /** Field by field: by `...` it would be three times the size, with room for fields that few rows have, until it is answered. */
 function toRequest(fields: Fields, body: unknown, keepRaw: boolean): Mutable<GenAiRequest> {
-  const { input, max_tokens: length, messages, model, system, temperature } = fields
+  const { input, max_tokens: maxTokens, messages, model, system, temperature } = fields
   const request: Mutable<GenAiRequest> = {
     messages: input != null ? [{ role: "user", content: input }] : (messages ?? [])
   }
   if (system != null) request.system = system
   if (model != null) request.model = model
   if (temperature != null) request.temperature = temperature
-  if (length != null) request.maxTokens = length
+  if (maxTokens != null) request.maxTokens = maxTokens
   if (keepRaw) request.keepRaw = keepRaw
   if (body !== undefined) request.body = body
   return request
