@@ -169,7 +169,7 @@ describeWithoutFibers("a request that is started and takes no fiber", () => {
         )
         const waiting: StartedGenerate = start(
           request,
-          { onSend: () => void Effect.runFork(waiting.interrupt) },
+          { onSend: () => void run(waiting.interrupt) },
           listener((end) => ends.push(end))
         )
         yield* settle
