@@ -33,6 +33,11 @@ const withStart = <A, E>(
     return yield* use(yield* client.starter!, client)
   }).pipe(Effect.provide(layer(settings).pipe(Layer.provide(transport.layer))))
 
+/** In this very step. */
+const giveUpNow = ({ interrupt }: StartedGenerate): void => {
+  Effect.runFork(interrupt)
+}
+
 const nameOf = (end: End | undefined): string => {
   if (end === undefined) return "none"
   if (Exit.isSuccess(end)) return end.value.text
@@ -169,7 +174,7 @@ describeWithoutFibers("a request that is started and takes no fiber", () => {
         )
         const waiting: StartedGenerate = start(
           request,
-          { onSend: () => void run(waiting.interrupt) },
+          { onSend: () => giveUpNow(waiting) },
           listener((end) => ends.push(end))
         )
         yield* settle
