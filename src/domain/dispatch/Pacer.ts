@@ -26,6 +26,12 @@ const WARM_UP_SLOWDOWN = 1.1
 /** Lateness of timers that is made up for, in milliseconds. More is a pause of the process and is lost. */
 const MAX_LAG_MS = 250
 
+/**
+ * Time between two events that does not count as idle, in milliseconds, because whoever has them one after the other needs some for each:
+ * without this, 10,000 events a second lost 1.2 % to the microseconds between those that are due together.
+ */
+const BUSY_MS = 5
+
 /** Most times that are kept. A higher limit is kept in as many equal parts of its period as it takes, and so in the whole. */
 const MOST_RECENT = 65_536
 
@@ -66,7 +72,7 @@ export class Pacer {
 
   /** Takes the next event, at `now`, to happen then or later: `happened`. Only right after `delay(now)` gave 0. */
   take(now: number): void {
-    const idleMs = this.awaited ? 0 : now - this.last
+    const idleMs = this.awaited ? 0 : Math.max(0, now - this.last - BUSY_MS)
     const due = Math.min(now, Math.max(this.next + idleMs, now - MAX_LAG_MS))
     if (this.warmAt === Number.POSITIVE_INFINITY) this.warmAt = now + WARM_UP_MS
     this.next = due + (now < this.warmAt ? this.intervalMs * WARM_UP_SLOWDOWN : this.intervalMs)

@@ -109,6 +109,23 @@ describe("Pacer", () => {
     assert.isAtLeast(events.length, limit * 20 * 0.99)
   })
 
+  it("loses nothing to the time that whoever has the events needs for each", () => {
+    const pacer = new Pacer(10_000, 1000)
+    const events: Array<number> = []
+    for (let now = 0; now < 5_000; ) {
+      // A timer that is a few milliseconds late, and then one event after another.
+      if (pacer.delay(now) > 0) now += 3
+      else {
+        pacer.take(now)
+        pacer.happened(now)
+        events.push(now)
+        now += 0.02
+      }
+    }
+    assert.isAtMost(most(events, 1000 - 1e-6), 10_000)
+    assert.isAtLeast(events.filter((time) => time >= 2_000).length, 30_000 * 0.995)
+  })
+
   it("makes up for a pause of the process, without ever passing the limit", () => {
     let turn = 0
     const late = (): number => (++turn % 500 === 0 ? 200 : 0)
@@ -145,6 +162,20 @@ describe("Pacer", () => {
     pacer.take(5_000)
     pacer.happened(5_000)
     assert.approximately(pacer.delay(5_000), 100, 1)
+  })
+
+  it("lets no more than a few milliseconds' worth happen at once after idle time", () => {
+    const pacer = new Pacer(10_000, 1000)
+    let events = 0
+    const happen = (now: number): void => {
+      pacer.take(now)
+      pacer.happened(now)
+      events++
+    }
+    assert.strictEqual(pacer.delay(0), 0)
+    happen(0)
+    while (pacer.delay(10_000) === 0) happen(10_000)
+    assert.isAtMost(events, 51)
   })
 
   it("starts a tenth slower: the first events arrive late, for want of connections", () => {
