@@ -290,7 +290,7 @@ export class Lane<Request, Response, Error> implements Candidate, InLine {
 
   private take(now: number, job: Job<Request>): void {
     this.limits.take(now, job)
-    // Only then: a time of day with a fraction is an object of its own.
+    // Only then: a time with a fraction is an object of its own.
     if (this.latency !== undefined) job.startedAt = now
   }
 

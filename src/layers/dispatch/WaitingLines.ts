@@ -5,6 +5,7 @@
  * that is closed cost the others nothing, however many they are. Lines are chained through the jobs: a `Set` that is
  * taken from at its front steps over what was there each time.
  */
+import { Chain } from "../../domain/Chain.ts"
 import type { Remaining } from "./Exclusions.ts"
 import type { Job } from "./Job.ts"
 
@@ -14,44 +15,37 @@ export const mayGoTo = <Request>(job: Job<Request>, lane: number): boolean =>
 
 /** One line, oldest first by `order`. */
 export class WaitingLine<Request> {
-  head: Job<Request> | undefined = undefined
   size = 0
-  private tail: Job<Request> | undefined = undefined
+  private readonly jobs = new Chain<Job<Request>>()
+
+  /** The oldest. */
+  get head(): Job<Request> | undefined {
+    return this.jobs.first
+  }
 
   /** Puts the job where its `order` says, looking from the end. */
   addFromEnd(job: Job<Request>): void {
-    let before = this.tail
+    let before = this.jobs.last
     while (before !== undefined && before.order > job.order) before = before.previous
-    this.link(job, before, before === undefined ? this.head : before.next)
+    this.put(job, before, before === undefined ? this.head : before.next)
   }
 
   /** Puts the job where its `order` says, looking from the front. */
   addFromFront(job: Job<Request>): void {
     let after = this.head
     while (after !== undefined && after.order < job.order) after = after.next
-    this.link(job, after === undefined ? this.tail : after.previous, after)
+    this.put(job, after === undefined ? this.jobs.last : after.previous, after)
   }
 
   remove(job: Job<Request>): void {
-    const { previous, next } = job
-    if (previous === undefined) this.head = next
-    else previous.next = next
-    if (next === undefined) this.tail = previous
-    else next.previous = previous
-    job.previous = undefined
-    job.next = undefined
+    this.jobs.remove(job)
     job.line = undefined
     this.size--
   }
 
-  private link(job: Job<Request>, previous: Job<Request> | undefined, next: Job<Request> | undefined): void {
+  private put(job: Job<Request>, previous: Job<Request> | undefined, next: Job<Request> | undefined): void {
+    this.jobs.insert(job, previous, next)
     job.line = this
-    job.previous = previous
-    job.next = next
-    if (previous === undefined) this.head = job
-    else previous.next = job
-    if (next === undefined) this.tail = job
-    else next.previous = job
     this.size++
   }
 }

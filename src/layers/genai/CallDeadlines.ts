@@ -5,20 +5,19 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import { Chain, type Chained } from "../../domain/Chain.ts"
 import { monotonicMs } from "../dispatch/Throttle.ts"
 
 /** The longest sleep: a client that is idle keeps the process alive no longer than this. */
 const LONGEST_SLEEP_MS = 10_000
 
 /** One deadline of one call; it is waited for between `start` and `stop`, or until it has passed. */
-export interface CallDeadline {
+export interface CallDeadline extends Chained<CallDeadline> {
   /** In milliseconds of the monotonic clock (`monotonicMs`). */
   readonly expiresAt: number
   onPassed(): void
-  /** Where it is waited for, and its neighbours in the line: for `CallDeadlines` to set; at first as in `unstarted`. */
+  /** Where it is waited for: for `CallDeadlines` to set; at first as in `unstarted`, as its neighbours in the line. */
   place: number
-  previous: CallDeadline | undefined
-  next: CallDeadline | undefined
 }
 
 const NOT_WAITED_FOR = -1
@@ -40,8 +39,7 @@ export const unstarted: Pick<CallDeadline, "place" | "previous" | "next"> = {
  */
 export class CallDeadlines {
   private readonly clock: Clock.Clock
-  private first: CallDeadline | undefined = undefined
-  private last: CallDeadline | undefined = undefined
+  private readonly line = new Chain<CallDeadline>()
   private readonly heap: Array<CallDeadline> = []
   /** When the fiber will look again; infinite while it waits for `sooner`. */
   private wakesAtMs = Number.POSITIVE_INFINITY
@@ -108,8 +106,12 @@ export class CallDeadlines {
 
   start(deadline: CallDeadline): void {
     if (deadline.expiresAt === Number.POSITIVE_INFINITY) return
-    if (this.last !== undefined && deadline.expiresAt < this.last.expiresAt) this.rise(deadline, this.heap.length)
-    else this.append(deadline)
+    const { last } = this.line
+    if (last !== undefined && deadline.expiresAt < last.expiresAt) this.rise(deadline, this.heap.length)
+    else {
+      deadline.place = IN_LINE
+      this.line.append(deadline)
+    }
     if (deadline.expiresAt < this.wakesAtMs) this.sooner.openUnsafe()
   }
 
@@ -119,7 +121,7 @@ export class CallDeadlines {
     if (place === NOT_WAITED_FOR) return
     deadline.place = NOT_WAITED_FOR
     if (place === IN_LINE) {
-      this.unlink(deadline)
+      this.line.remove(deadline)
       return
     }
     const last = this.heap.pop()!
@@ -138,29 +140,10 @@ export class CallDeadlines {
   }
 
   private get soonest(): CallDeadline | undefined {
-    const { first } = this
+    const { first } = this.line
     const top = this.heap[0]
     if (first === undefined || top === undefined) return first ?? top
     return top.expiresAt < first.expiresAt ? top : first
-  }
-
-  private append(deadline: CallDeadline): void {
-    deadline.place = IN_LINE
-    deadline.previous = this.last
-    if (this.last === undefined) this.first = deadline
-    else this.last.next = deadline
-    this.last = deadline
-  }
-
-  /** Leaves it without neighbours: what has ended must not keep what came after it in memory. */
-  private unlink(deadline: CallDeadline): void {
-    const { next, previous } = deadline
-    if (previous === undefined) this.first = next
-    else previous.next = next
-    if (next === undefined) this.last = previous
-    else next.previous = previous
-    deadline.previous = undefined
-    deadline.next = undefined
   }
 
   private rise(deadline: CallDeadline, from: number): void {
