@@ -243,11 +243,10 @@ describe("the lock of the result files", () => {
     "is taken over from a process that was killed and nobody looks after",
     () =>
       Effect.gen(function* () {
-        // The shell becomes a program that never asks how its child has ended.
+        // The shell becomes a program that never asks how its child has ended, which it does only then.
+        const script = "(until grep -q sleep /proc/$$/comm; do :; done) & echo $!; exec sleep 60"
         const parent = yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] })
-          ),
+          Effect.sync(() => spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] })),
           (child) => Effect.sync(() => child.kill("SIGKILL"))
         )
         const pid = yield* Effect.promise<number>(
