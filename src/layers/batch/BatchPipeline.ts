@@ -61,6 +61,16 @@ export interface Pipeline {
   readonly abandon: Effect.Effect<void>
 }
 
+/**
+ * So long rows are started one after the other, in milliseconds, until the event loop has its turn.
+ *
+ * Nothing is sent before that: sockets are opened and answers are read by the loop. At the start of a run, with code that is not
+ * compiled yet and a connection to open for each row, rows at 10,000/s came due as fast as they were started, and the first was sent
+ * once 1,500 were, after more than half a second; and a pause of 300 ms came back each second, since no window of a limit takes back
+ * what it held.
+ */
+const SLICE_MS = 2
+
 /** How a row ended. */
 type Ending =
   | { readonly _tag: "Saved"; readonly line: string }
@@ -195,11 +205,16 @@ export const make = Effect.fnUntraced(function* ({
     limit: options.limit,
     see: (line) => rows.see(line),
     deal: (lines) => {
+      const until = performance.now() + SLICE_MS
       for (let line = lines.peek(); line !== undefined; line = lines.peek()) {
         // Only now, with a row at hand: a run that waits at the end of the input has ended reading.
         if (!hasRoom()) return false
         admit(line)
         lines.take()
+        if (performance.now() > until) {
+          gate.rest()
+          return false
+        }
       }
       return true
     },

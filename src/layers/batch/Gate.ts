@@ -13,6 +13,7 @@ export class Gate {
   private readonly latch = Latch.makeUnsafe(false)
   private holds: (() => boolean) | undefined
   private isLooking = false
+  private isResting = false
 
   /** Waits until the condition holds; it is tested at once and then after each `look`, and not any more when interrupted. */
   until(condition: () => boolean): Effect.Effect<void> {
@@ -35,9 +36,18 @@ export class Gate {
     queueMicrotask(this.test)
   }
 
+  /** For a condition that does a lot: the event loop has its turn, then the waiter's condition is tested, and not before that. */
+  rest(): void {
+    this.isResting = true
+    setImmediate(() => {
+      this.isResting = false
+      this.look()
+    })
+  }
+
   private readonly test = (): void => {
     this.isLooking = false
-    if (this.holds?.() !== true) return
+    if (this.isResting || this.holds?.() !== true) return
     this.holds = undefined
     this.latch.openUnsafe()
   }

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
-import { answerTo, clientOf, folder, type Generate, rows, runToEnd, withRunner } from "./Harness.ts"
+import { Deferred, Effect, Exit, Fiber } from "effect"
+import type { StartGenerate } from "../../../src/services/GenAiClient.ts"
+import { answerTo, clientOf, folder, type Generate, instant, rows, runToEnd, withRunner } from "./Harness.ts"
 
 const MIB = 1024 * 1024
 /** So much takes a while when everything else does too. */
@@ -46,5 +47,34 @@ describe("a run in order", () => {
         assert.deepInclude(report, { outcome: "completed", saved: count })
       }),
     TIMEOUT
+  )
+})
+
+describe("a run whose rows take long to start", () => {
+  it.live("lets the event loop have its turns meanwhile", () =>
+    Effect.gen(function* () {
+      const dir = yield* folder
+      const count = 60
+      writeFileSync(dir.input, rows(count))
+      let startedInTurn = 0
+      let most = 0
+      const start: StartGenerate = (request, _options, listener) => {
+        if (startedInTurn++ === 0) {
+          setImmediate(() => {
+            startedInTurn = 0
+          })
+        }
+        most = Math.max(most, startedInTurn)
+        const until = performance.now() + 1
+        while (performance.now() < until);
+        listener.ended(Exit.succeed(answerTo(request)))
+        return { interrupt: Effect.void }
+      }
+      const client = { ...clientOf(instant), starter: Effect.succeed(start) }
+      const report = yield* runToEnd({ ...dir.options, maxOutstanding: 2 * count }).pipe(withRunner(client))
+      assert.deepInclude(report, { outcome: "completed", saved: count })
+      // A millisecond each.
+      assert.isAtMost(most, 3)
+    })
   )
 })
