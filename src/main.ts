@@ -5,6 +5,7 @@ import { isTooOld, LEAST_NODE } from "./layers/cli/NodeVersion.ts"
 
 if (isTooOld(process.versions.node)) {
   console.error(`genai-dispatcher needs Node ${LEAST_NODE} or newer; this is Node ${process.versions.node}.`)
+  // As for wrong usage (`ExitCode`), which an old Node could not load.
   process.exitCode = 2
 } else {
   keepCompiled(process.env)

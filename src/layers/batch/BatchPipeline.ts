@@ -62,12 +62,11 @@ export interface Pipeline {
 }
 
 /**
- * So long rows are started one after the other, in milliseconds, until the event loop has its turn.
+ * For so long rows are started one after the other, in milliseconds; then the event loop has its turn.
  *
- * Nothing is sent before that: sockets are opened and answers are read by the loop. At the start of a run, with code that is not
- * compiled yet and a connection to open for each row, rows at 10,000/s came due as fast as they were started, and the first was sent
- * once 1,500 were, after more than half a second; and a pause of 300 ms came back each second, since no window of a limit takes back
- * what it held.
+ * Nothing is sent before that: it is the loop that opens sockets and reads answers. A run begins with code that is not compiled and
+ * with a connection to open for each row, so that rows at 10,000/s come due as fast as they are started: 1,500 were started in one go,
+ * and none was sent for 0.3 s. That gap came back in each second of the run, since no window of the limit may hold more.
  */
 const SLICE_MS = 2
 
